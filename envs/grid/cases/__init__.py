@@ -1,0 +1,1 @@
+"""Feeders of our own: one Python file each, found by file name as `case:<file>`, defining `build() -> pandapowerNet`."""

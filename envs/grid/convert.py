@@ -1,0 +1,247 @@
+"""From a pandapower net to the arrays of a `Feeder`.
+
+One power flow of the unloaded net makes pandapower build its internal per-unit branch table, so switches, fused
+buses, half-open lines, taps and charging are pandapower's own; only the tree is built here.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from envs.grid.equipment import equipment_arrays, text
+from envs.grid.errors import GridError
+
+# tables that change voltages or powers in a way that constant-power injections on a tree cannot show
+UNSUPPORTED = (
+    "gen", "trafo3w", "ward", "xward", "dcline", "motor", "asymmetric_load", "asymmetric_sgen", "svc", "tcsc", "ssc",
+    "vsc", "b2b_vsc",
+)
+BRANCH_TABLES = ("line", "trafo", "switch", "impedance")
+ISOLATED = 4  # bus type of a bus without supply in the per-unit bus table
+SQRT3 = math.sqrt(3.0)
+
+
+class Branches(NamedTuple):
+    """Supplied branches in the per-unit numbering."""
+
+    f_bus: np.ndarray  # (branches,)
+    t_bus: np.ndarray  # (branches,)
+    admittance: np.ndarray  # (branches, 4) complex: ff, ft, tf, tt
+    rating_ka: np.ndarray  # (branches, 2) at the from and the to end
+    is_transformer: np.ndarray  # (branches,) bool
+    name: list[str]
+
+
+def feeder_arrays(net: Any, name: str) -> dict[str, np.ndarray]:
+    """Every array of a `Feeder` by field name, equipment tables prefixed. Raises GridError, see `load_feeder`."""
+    _check_supported(net, name)
+    ppc, lookups = _per_unit(net, name)
+    lookup = np.asarray(lookups["bus"])
+    supplied = ppc["bus"][:, 1] != ISOLATED
+    branches = _branches(net, ppc, lookups["branch"], supplied)
+    root = int(lookup[int(net.ext_grid.bus[net.ext_grid.in_service].iloc[0])])
+    order, parent, branch_of = _tree(branches, supplied, root, name)
+    arrays = _branch_arrays(branches, order, parent, branch_of, ppc)
+    row_of = np.full(len(ppc["bus"]), -1)
+    row_of[order] = np.arange(len(order))
+    indices = net.bus.index.to_numpy()
+    feeder_bus = np.array([row_of[lookup[index]] if lookup[index] >= 0 else -1 for index in indices])
+    kept = feeder_bus >= 0
+    arrays["pandapower_bus"] = indices[kept].astype(np.int64)
+    arrays["feeder_bus"] = feeder_bus[kept].astype(np.int64)
+    arrays.update(_bus_arrays(net, ppc, order, parent, indices[kept], feeder_bus[kept]))
+    arrays.update(equipment_arrays(net, dict(zip(indices[kept].tolist(), feeder_bus[kept].tolist(), strict=True))))
+    arrays["parent"] = parent
+    grid = net.ext_grid[net.ext_grid.in_service].iloc[0]
+    angle = math.radians(float(grid.va_degree))
+    arrays["slack_voltage_pu"] = np.asarray(float(grid.vm_pu) * complex(math.cos(angle), math.sin(angle)))
+    arrays["base_kva"] = np.asarray(float(ppc["baseMVA"]) * 1000.0)
+    return arrays
+
+
+def _check_supported(net: Any, name: str) -> None:
+    in_service = int(net.ext_grid.in_service.sum())
+    if in_service != 1:
+        raise GridError(f"{name} has {in_service} external grids in service; a feeder has exactly one")
+    for table in UNSUPPORTED:
+        if table in net and len(net[table]) and bool(net[table].in_service.any()):
+            raise GridError(
+                f"{name} has {table} elements in service; allowed: line, trafo (two windings), impedance, switch, "
+                "shunt, load, sgen, storage"
+            )
+    for column in net.load.columns:
+        if column.startswith("const_") and bool((net.load[column] != 0).any()):
+            raise GridError(f"{name} has loads with {column} other than 0; allowed: constant-power loads")
+
+
+def _per_unit(net: Any, name: str) -> tuple[Any, dict[str, Any]]:
+    """pandapower's per-unit tables of the unloaded net, and the maps from its own tables to their rows."""
+    import pandapower
+
+    unloaded = copy.deepcopy(net)
+    for table in ("load", "sgen", "storage"):
+        unloaded[table]["scaling"] = 0.0
+    try:
+        pandapower.runpp(unloaded, trafo_model="t", calculate_voltage_angles=True, numba=False)
+    except Exception as failure:  # pandapower raises bare and library-specific classes alike
+        raise GridError(f"pandapower cannot solve {name} without load: {failure}") from failure
+    return unloaded._ppc, unloaded._pd2ppc_lookups
+
+
+def _branches(net: Any, ppc: Any, ranges: dict[str, tuple[int, int]], supplied: np.ndarray) -> Branches:
+    from pandapower.pypower.makeYbus import branch_vectors
+
+    table = ppc["branch"]
+    f_bus, t_bus = table[:, 0].astype(np.int64), table[:, 1].astype(np.int64)
+    rating_ka = np.full((len(table), 2), np.inf)
+    is_transformer = np.zeros(len(table), dtype=bool)
+    names = [f"branch {row}" for row in range(len(table))]
+    for kind, (start, stop) in ranges.items():
+        if kind not in BRANCH_TABLES:
+            raise GridError(f"branches of kind {kind} are not supported; allowed: {', '.join(BRANCH_TABLES)}")
+        is_transformer[start:stop] = kind == "trafo"
+        if kind in ("line", "trafo"):
+            rating_ka[start:stop] = _line_rating_ka(net) if kind == "line" else _transformer_rating_ka(net)
+            names[start:stop] = [
+                text(value, f"{kind} {index}") for index, value in zip(net[kind].index, net[kind].name, strict=True)
+            ]
+    live = (table[:, 10].real == 1) & supplied[f_bus] & supplied[t_bus] & (f_bus != t_bus)
+    tt, ff, ft, tf = branch_vectors(table[live].astype(float), int(live.sum()))
+    admittance = np.stack([ff, ft, tf, tt], axis=1)
+    kept = [names[row] for row in np.flatnonzero(live)]
+    return Branches(f_bus[live], t_bus[live], admittance, rating_ka[live], is_transformer[live], kept)
+
+
+def _line_rating_ka(net: Any) -> np.ndarray:
+    """(lines, 2): the current at which pandapower calls a line 100 % loaded, the same at both ends."""
+    line = net.line
+    limit_ka = np.asarray(line.max_i_ka, float) * np.asarray(line.df, float) * np.asarray(line.parallel, float)
+    limit_ka = np.where(limit_ka > 0, limit_ka, np.inf)  # NaN compares false: an unrated line
+    return np.stack([limit_ka, limit_ka], axis=1)
+
+
+def _transformer_rating_ka(net: Any) -> np.ndarray:
+    """(transformers, 2): pandapower's definition "current", rated current at the rated voltage of each side."""
+    trafo = net.trafo
+    rated_mva = np.asarray(trafo.sn_mva, float) * np.asarray(trafo.parallel, float) * np.asarray(trafo.df, float)
+    rated_kv = np.stack([np.asarray(trafo.vn_hv_kv, float), np.asarray(trafo.vn_lv_kv, float)], axis=1)
+    return rated_mva[:, None] / (SQRT3 * rated_kv)
+
+
+def _tree(
+    branches: Branches, supplied: np.ndarray, root: int, name: str
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Buses in depth-first order, each one's parent as a position in that order, and its branch (-1 at the root)."""
+    neighbours: dict[int, list[tuple[int, int]]] = {}
+    for row, (f_bus, t_bus) in enumerate(zip(branches.f_bus.tolist(), branches.t_bus.tolist(), strict=True)):
+        neighbours.setdefault(f_bus, []).append((t_bus, row))
+        neighbours.setdefault(t_bus, []).append((f_bus, row))
+    position: dict[int, int] = {}
+    parents: list[int] = []
+    used: list[int] = []
+    stack = [(root, -1, -1)]
+    while stack:
+        bus, parent, branch = stack.pop()
+        if bus in position:
+            raise GridError(
+                f"{name} is meshed: {branches.name[branch]!r} closes a loop; a feeder must be radial, one path per bus"
+            )
+        position[bus] = len(parents)
+        parents.append(parent)
+        used.append(branch)
+        below = sorted((entry for entry in neighbours.get(bus, []) if entry[1] != branch), reverse=True)
+        stack.extend((other, position[bus], row) for other, row in below)
+    if len(position) != int(supplied.sum()):
+        raise GridError(f"{name}: {int(supplied.sum()) - len(position)} supplied buses are not reached from the root")
+    return np.array(list(position)), np.array(parents, dtype=np.int64), np.array(used)
+
+
+def _branch_arrays(
+    branches: Branches, order: np.ndarray, parent: np.ndarray, branch_of: np.ndarray, ppc: Any
+) -> dict[str, np.ndarray]:
+    """The two-port of each bus's branch, turned so that the parent end comes first."""
+    count = len(order)
+    a, k = np.ones(count, complex), np.zeros(count, complex)
+    z, y_eq = np.zeros(count, complex), np.zeros(count, complex)
+    rating_pu = np.full((count, 2), np.inf)
+    names = np.array([""] + [branches.name[row] for row in branch_of[1:]], dtype=str)
+    base_ka = ppc["baseMVA"] / (SQRT3 * ppc["bus"][:, 9].astype(float))
+    for child in range(1, count):
+        row = branch_of[child]
+        ends = [int(branches.f_bus[row]), int(branches.t_bus[row])]
+        ff, ft, tf, tt = (complex(value) for value in branches.admittance[row])
+        rating = [float(branches.rating_ka[row, end]) / float(base_ka[ends[end]]) for end in (0, 1)]
+        if ends[0] == order[child]:
+            ff, ft, tf, tt = tt, tf, ft, ff
+            rating.reverse()
+        a[child], z[child] = -tf / tt, 1.0 / tt
+        y_eq[child], k[child] = ff - ft * tf / tt, -ft / tt
+        rating_pu[child] = rating
+    is_transformer = np.array([False] + [bool(branches.is_transformer[row]) for row in branch_of[1:]])
+    return {
+        "a": a, "z": z, "y_eq": y_eq, "k": k, "branch_name": names, "is_transformer": is_transformer,
+        "rating_parent_pu": np.ascontiguousarray(rating_pu[:, 0]),
+        "rating_child_pu": np.ascontiguousarray(rating_pu[:, 1]),
+    }
+
+
+def _bus_arrays(
+    net: Any, ppc: Any, order: np.ndarray, parent: np.ndarray, indices: np.ndarray, feeder_bus: np.ndarray
+) -> dict[str, np.ndarray]:
+    count = len(order)
+    names = [""] * count
+    low_pu, high_pu = np.full(count, -np.inf), np.full(count, np.inf)
+    points: list[tuple[float, float] | None] = [None] * count
+    for index, bus in zip(indices.tolist(), feeder_bus.tolist(), strict=True):
+        row = net.bus.loc[index]
+        names[bus] = names[bus] or text(row["name"], f"bus {index}")
+        # buses joined by a switch share one voltage, so the tighter band holds
+        low_pu[bus] = max(low_pu[bus], _number(row.get("min_vm_pu"), 0.9))
+        high_pu[bus] = min(high_pu[bus], _number(row.get("max_vm_pu"), 1.1))
+        points[bus] = points[bus] or _point(row.get("geo"))
+    names = [name or f"open end {bus}" for bus, name in enumerate(names)]  # auxiliary buses of half-open lines
+    rows = ppc["bus"][order].astype(float)
+    return {
+        "bus_name": np.array(names, dtype=str),
+        "nominal_kv": rows[:, 9],
+        "shunt": (rows[:, 4] + 1j * rows[:, 5]) / float(ppc["baseMVA"]),
+        "band_low_pu": np.where(np.isfinite(low_pu), low_pu, 0.9),
+        "band_high_pu": np.where(np.isfinite(high_pu), high_pu, 1.1),
+        "position": _positions(points, parent),
+    }
+
+
+def _positions(points: list[tuple[float, float] | None], parent: np.ndarray) -> np.ndarray:
+    """The net's coordinates when every bus has one, else depth to the right and leaves spread evenly."""
+    known = [point for point in points if point is not None]
+    if len(known) == len(points) and len(set(known)) > 1:
+        return np.array(known, dtype=float)
+    count = len(parent)
+    layout = np.zeros((count, 2))
+    children: list[list[int]] = [[] for _ in range(count)]
+    for bus in range(1, count):
+        layout[bus, 0] = layout[parent[bus], 0] + 1.0
+        children[parent[bus]].append(bus)
+    leaves = 0
+    for bus in range(count - 1, -1, -1):
+        if children[bus]:
+            layout[bus, 1] = sum(float(layout[child, 1]) for child in children[bus]) / len(children[bus])
+        else:
+            layout[bus, 1], leaves = float(leaves), leaves + 1
+    return layout
+
+
+def _point(geo: Any) -> tuple[float, float] | None:
+    if not isinstance(geo, str) or not geo:
+        return None
+    x, y = json.loads(geo)["coordinates"][:2]
+    return float(x), float(y)
+
+
+def _number(value: Any, default: float) -> float:
+    return default if value is None or math.isnan(float(value)) else float(value)

@@ -1,0 +1,177 @@
+"""A radial feeder as plain arrays, buses numbered from the root down.
+
+Each bus but the root hangs from its parent by one branch, a two-port seen from both ends. With J the current that
+leaves a branch into its child bus, and S > 0 an injection into the grid, paper 000 eq. 8-12 become
+
+    V_c = a V_p - z J_c          J_p += y_eq V_p + k J_c          J_c = shunt_c V_c - conj(S_c / V_c) + children
+
+with a = -Ycp/Ycc, z = 1/Ycc, y_eq = Ypp - Ypc Ycp/Ycc, k = -Ypc/Ycc. (As printed, the paper has the sign and the
+conjugates wrong: injection would lower the voltage.) Lines, transformers, taps and line charging fit the same form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from envs.grid.cache import cached
+from envs.grid.errors import GridError, unknown_name
+from envs.grid.sources import build_net, find_source
+
+__all__ = ["Feeder", "Generators", "GridError", "Loads", "Storages", "SweepArrays", "load_feeder"]
+
+
+@dataclass(frozen=True)
+class Loads:
+    """Loads in the net's order: drawn power is positive here, as nameplates read."""
+
+    name: np.ndarray  # (loads,) text
+    bus: np.ndarray  # (loads,) feeder bus
+    p_kw: np.ndarray  # (loads,) nominal drawn power
+    q_kvar: np.ndarray  # (loads,)
+    profile: np.ndarray  # (loads,) name of the profile, "" where the net gives none
+
+
+@dataclass(frozen=True)
+class Generators:
+    """Photovoltaic and other static generators: injected power is positive."""
+
+    name: np.ndarray  # (generators,) text
+    bus: np.ndarray  # (generators,) feeder bus
+    p_kw: np.ndarray  # (generators,) nominal injected power
+    q_kvar: np.ndarray  # (generators,)
+    profile: np.ndarray  # (generators,) name of the profile, "" where the net gives none
+
+
+@dataclass(frozen=True)
+class Storages:
+    """Batteries; the efficiency is of one direction, as the net gives it."""
+
+    name: np.ndarray  # (storages,) text
+    bus: np.ndarray  # (storages,) feeder bus
+    p_max_kw: np.ndarray  # (storages,) largest charge and discharge power
+    e_max_kwh: np.ndarray  # (storages,)
+    efficiency: np.ndarray  # (storages,) fraction
+
+
+class SweepArrays(NamedTuple):
+    """What the sweep's numba kernels read, see `envs.grid.sweep`."""
+
+    parent: np.ndarray  # (buses,) int64
+    a: np.ndarray  # (buses,) complex
+    z: np.ndarray  # (buses,) complex
+    y_eq: np.ndarray  # (buses,) complex
+    k: np.ndarray  # (buses,) complex
+    shunt: np.ndarray  # (buses,) complex
+    rating_parent_pu: np.ndarray  # (buses,)
+    rating_child_pu: np.ndarray  # (buses,)
+    slack_voltage_pu: complex
+    base_kva: float
+
+
+@dataclass(frozen=True)
+class Feeder:
+    """A radial grid. Bus 0 is the root, `parent[c] < c`, and every subtree is a contiguous range of buses.
+
+    Arrays indexed by bus describe the bus, or the branch that joins it to its parent (entry 0 is then void:
+    a = 1, the rest 0, ratings infinite).
+    """
+
+    name: str
+    parent: np.ndarray  # (buses,) int64, -1 at the root
+    a: np.ndarray  # (buses,) complex
+    z: np.ndarray  # (buses,) complex, pu
+    y_eq: np.ndarray  # (buses,) complex, pu
+    k: np.ndarray  # (buses,) complex
+    shunt: np.ndarray  # (buses,) complex, pu
+    slack_voltage_pu: complex
+    base_kva: float
+    rating_parent_pu: np.ndarray  # (buses,) current at which the parent end is loaded to 1, inf = unrated
+    rating_child_pu: np.ndarray  # (buses,)
+    is_transformer: np.ndarray  # (buses,) bool
+    branch_name: np.ndarray  # (buses,) text
+    bus_name: np.ndarray  # (buses,) text
+    nominal_kv: np.ndarray  # (buses,)
+    band_low_pu: np.ndarray  # (buses,) the net's own band
+    band_high_pu: np.ndarray  # (buses,)
+    position: np.ndarray  # (buses, 2) for drawing: the net's coordinates, else a tree layout
+    pandapower_bus: np.ndarray  # (net buses,) index in the pandapower net
+    feeder_bus: np.ndarray  # (net buses,) bus of the feeder: buses joined by closed switches share one
+    loads: Loads
+    generators: Generators
+    storages: Storages
+
+    @property
+    def bus_count(self) -> int:
+        """Number of buses, the root included."""
+        return len(self.parent)
+
+    @cached_property
+    def sweep_arrays(self) -> SweepArrays:
+        """The arrays that the numba kernels take, as one named tuple."""
+        return SweepArrays(
+            self.parent, self.a, self.z, self.y_eq, self.k, self.shunt,
+            self.rating_parent_pu, self.rating_child_pu, self.slack_voltage_pu, self.base_kva,
+        )
+
+    @property
+    def rating_kva(self) -> np.ndarray:
+        """(buses,) apparent power at 1 pu voltage that loads each bus's branch to 1, at its child end."""
+        return self.rating_child_pu * self.base_kva
+
+    def bus_of(self, pandapower_bus: int) -> int:
+        """The feeder's bus of a bus of the pandapower net. Raises GridError for one that is not supplied."""
+        found = np.flatnonzero(self.pandapower_bus == pandapower_bus)
+        if len(found) == 0:
+            raise GridError(f"{self.name} has no supplied bus {pandapower_bus} in its pandapower net")
+        return int(self.feeder_bus[found[0]])
+
+    def bus_named(self, name: str) -> int:
+        """The bus with this name. Raises GridError, with the closest names, when there is none."""
+        found = np.flatnonzero(self.bus_name == name)
+        if len(found) == 0:
+            raise unknown_name(f"bus of {self.name}", name, (str(known) for known in self.bus_name))
+        return int(found[0])
+
+
+def load_feeder(name: str, case_folders: Sequence[Path] = ()) -> Feeder:
+    """The feeder `simbench:<code>`, `pandapower:<function>` or `case:<file>`, from the cache where it is there.
+
+    `case_folders` are searched for cases before our own `envs/grid/cases`. Raises GridError for an unknown name
+    (with the closest known ones) and for a net that is not one radial feeder of constant-power equipment.
+    """
+    source = find_source(name, case_folders)
+
+    def build() -> Mapping[str, np.ndarray]:
+        from envs.grid.convert import feeder_arrays
+
+        return feeder_arrays(build_net(source), name)
+
+    return _feeder(name, cached(name, "feeder", source.content, build))
+
+
+def _feeder(name: str, arrays: Mapping[str, np.ndarray]) -> Feeder:
+    values: dict[str, Any] = {"name": name}
+    for field in fields(Feeder):
+        if field.name in arrays:
+            array = arrays[field.name]
+            array.setflags(write=False)
+            values[field.name] = array.item() if array.ndim == 0 else array
+    return Feeder(
+        loads=_table(Loads, "loads", arrays),
+        generators=_table(Generators, "generators", arrays),
+        storages=_table(Storages, "storages", arrays),
+        **values,
+    )
+
+
+def _table(kind: type[Any], prefix: str, arrays: Mapping[str, np.ndarray]) -> Any:
+    columns = {field.name: arrays[f"{prefix}.{field.name}"] for field in fields(kind)}
+    for column in columns.values():
+        column.setflags(write=False)
+    return kind(**columns)
