@@ -1,0 +1,173 @@
+"""Headers, submissions and blocks, and what is signed in them.
+
+Votes follow the block's hash, so they are outside it; the next header roots them. A block's bytes are
+encode([header, producer signature, votes, submissions, records]) with header and records as encoded byte
+strings, so their hashes are taken from the very bytes that were received.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+from typing import NamedTuple
+
+from . import merkle
+from .encoding import decode, encode
+from .records import Kind, Record, SchemaError
+
+BLOCK_VERSION = 1
+MAX_RECORDS = 1 << 16
+_BLOCK_TAG = b"gridpact block"
+_VOTE_TAG = b"gridpact vote"
+_SUBMISSION_TAG = b"gridpact submission"
+
+
+class Header(NamedTuple):
+    """A block's header; heights count from 0 (genesis), time is in seconds, hashes have 32 bytes."""
+
+    version: int
+    chain_id: bytes
+    height: int
+    previous: bytes
+    records_root: bytes
+    trade_root: bytes
+    submissions_root: bytes
+    votes_root: bytes  # of the previous block's votes
+    time_s: int
+    producer: bytes
+    seed: bytes
+    round: int
+    nonce: int
+    draw_hash: bytes
+
+
+_HEADER_SIZES = (None, 16, None, 32, 32, 32, 32, 32, None, 20, 32, None, None, 32)
+
+
+def parse_header(raw: bytes) -> Header:
+    """The header that `raw` encodes; EncodingError where it encodes none."""
+    value = decode(raw)
+    if type(value) is not list or len(value) != len(_HEADER_SIZES):
+        raise SchemaError(f"a header is a list of {len(_HEADER_SIZES)} values")
+    for name, size, item in zip(Header._fields, _HEADER_SIZES, value, strict=True):
+        if size is None and (type(item) is not int or item < 0):
+            raise SchemaError(f"header.{name} is no unsigned integer")
+        if size is not None and (type(item) is not bytes or len(item) != size):
+            raise SchemaError(f"header.{name} is not {size} bytes")
+    if value[0] != BLOCK_VERSION:
+        raise SchemaError(f"block version {value[0]} is not {BLOCK_VERSION}")
+    return Header(*value)
+
+
+class Submission(NamedTuple):
+    """A sender's signature over the Merkle root of its records in a block (paper 000, eq. 6 for a whole
+    period).
+    """
+
+    sender: bytes
+    root: bytes
+    signature: bytes
+
+
+class Vote(NamedTuple):
+    """A validator's signature for a block."""
+
+    validator: bytes
+    signature: bytes
+
+
+def submission_digest(chain_id: bytes, height: int, root: bytes) -> bytes:
+    """What a sender signs: its records of one height on one chain."""
+    return sha256(_SUBMISSION_TAG + chain_id + height.to_bytes(8, "big") + root).digest()
+
+
+def block_digest(block_hash: bytes) -> bytes:
+    """What the producer signs."""
+    return sha256(_BLOCK_TAG + block_hash).digest()
+
+
+def vote_digest(block_hash: bytes) -> bytes:
+    """What a validator signs."""
+    return sha256(_VOTE_TAG + block_hash).digest()
+
+
+def rows_root(rows: Sequence[Submission] | Sequence[Vote]) -> bytes:
+    """Merkle root over submissions or votes, signatures included."""
+    return merkle.root([merkle.leaf_hash(encode(tuple(row))) for row in rows])
+
+
+def trade_root(records: Sequence[Record]) -> bytes:
+    """Paper 002's transaction tree: over the TRADE records alone; empty gives the Null root."""
+    return merkle.root([record.id for record in records if record.kind is Kind.TRADE])
+
+
+@dataclass(frozen=True)
+class Block:
+    """A block as received: the header's bytes, signatures, votes, submissions, and the records."""
+
+    header: Header
+    header_raw: bytes
+    producer_signature: bytes
+    votes: tuple[Vote, ...]
+    submissions: tuple[Submission, ...]
+    records: tuple[Record, ...]
+
+    @cached_property
+    def hash(self) -> bytes:
+        """SHA-256 of the encoded header."""
+        return sha256(self.header_raw).digest()
+
+    def to_bytes(self) -> bytes:
+        """The block's canonical bytes."""
+        raws = [record.raw for record in self.records]
+        votes, submissions = list(map(tuple, self.votes)), list(map(tuple, self.submissions))
+        return encode([self.header_raw, self.producer_signature, votes, submissions, raws])
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Block:
+        """The block in `data`; EncodingError where it holds none. Nothing but the form is checked."""
+        value = decode(data)
+        if type(value) is not list or len(value) != 5:
+            raise SchemaError("a block is a list of 5 values")
+        header_raw, signature, votes, submissions, raws = value
+        if type(header_raw) is not bytes or type(signature) is not bytes:
+            raise SchemaError("a block's header and signature are byte strings")
+        if type(raws) is not list or len(raws) > MAX_RECORDS or any(type(raw) is not bytes for raw in raws):
+            raise SchemaError(f"a block's records are a list of at most {MAX_RECORDS} byte strings")
+        return cls(
+            parse_header(header_raw), header_raw, signature,
+            tuple(Vote(*row) for row in _rows(votes, (20, 64), "vote")),
+            tuple(Submission(*row) for row in _rows(submissions, (20, 32, 64), "submission")),
+            tuple(_parse_record(position, raw) for position, raw in enumerate(raws)),
+        )  # fmt: skip
+
+    def with_votes(self, votes: Sequence[Vote]) -> Block:
+        """The same block with these votes."""
+        return Block(
+            self.header,
+            self.header_raw,
+            self.producer_signature,
+            tuple(votes),
+            self.submissions,
+            self.records,
+        )
+
+
+def _parse_record(position: int, raw: bytes) -> Record:
+    try:
+        return Record.from_bytes(raw)
+    except ValueError as error:
+        raise SchemaError(f"record {position}: {error}") from error
+
+
+def _rows(rows: object, sizes: tuple[int, ...], name: str) -> list[list[bytes]]:
+    if type(rows) is not list or any(
+        type(row) is not list
+        or len(row) != len(sizes)
+        or any(type(item) is not bytes or len(item) != size for item, size in zip(row, sizes, strict=True))
+        for row in rows
+    ):
+        raise SchemaError(f"a {name} is a list of byte strings of {sizes} bytes")
+    return rows

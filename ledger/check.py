@@ -1,0 +1,360 @@
+"""The check of a block against the state before it: everything is recomputed, nothing is taken from the
+header.
+
+`examine` returns the Change that a sound block makes, or raises `LedgerFault` naming the first fault. One
+function a concern, called in the order in which a fault is worth naming: form, place, draw, roots,
+signatures, records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from . import merkle
+from .blocks import Block, block_digest, rows_root, submission_digest, trade_root, vote_digest
+from .faults import Fault, FaultCode, LedgerFault
+from .identity import Certificate, IdentityError, check_certificate, verify
+from .params import Signing
+from .records import PREDECESSOR, SENDERS, Kind, Record
+from .state import NO_HASH, ChainState, Change, Event, Link, Refusal
+from .weights import MAX_PERIOD_WH, MAX_SHARE_PPM
+
+
+@dataclass
+class _Examination:
+    """A block under check and the change it would make so far."""
+
+    state: ChainState
+    block: Block
+    change: Change = field(default_factory=Change)
+
+    def refuse(self, code: FaultCode, detail: str, record: int | None = None) -> None:
+        raise LedgerFault(Fault(code, self.block.header.height, detail, record))
+
+    def require(self, sound: bool, code: FaultCode, detail: str, record: int | None = None) -> None:
+        if not sound:
+            self.refuse(code, detail, record)
+
+
+def examine(state: ChainState, block: Block) -> Change:
+    """The change that `block` makes to `state`, votes aside; LedgerFault names the first fault."""
+    work = _Examination(state, block)
+    _check_place(work)
+    _check_draw(work)
+    _check_roots(work)
+    _check_submissions(work)
+    _check_producer_signature(work)
+    for position, record in enumerate(block.records):
+        _check_sender(work, position, record)
+        rule = _RULES.get(record.kind)
+        if rule is not None:
+            rule(work, position, record)
+    return work.change
+
+
+def check_votes(state: ChainState, block: Block) -> None:
+    """LedgerFault unless more than two thirds of the committee signed the block (all of it for a closing
+    block).
+    """
+    work = _Examination(state, block)
+    height = block.header.height
+    if state.signing is Signing.NONE or height == 0:
+        work.require(not block.votes, FaultCode.VOTE, "votes where none are cast")
+        return
+    committee = state.committee(height)
+    validators = [vote.validator for vote in block.votes]
+    work.require(
+        validators == sorted(set(validators)), FaultCode.VOTE, "votes are not one a validator, by address"
+    )
+    digest = vote_digest(block.hash)
+    for vote in block.votes:
+        key = state.public_key(vote.validator)
+        sound = vote.validator in committee and key is not None and verify(key, vote.signature, digest)
+        work.require(sound, FaultCode.VOTE, f"vote of {vote.validator.hex()} is not valid")
+    closing = bool(block.records) and block.records[-1].kind is Kind.CLOSING
+    enough = len(validators) == len(committee) if closing else 3 * len(validators) > 2 * len(committee)
+    work.require(
+        enough, FaultCode.VOTE, f"{len(validators)} votes of a committee of {len(committee)} do not suffice"
+    )
+
+
+def _check_place(work: _Examination) -> None:
+    state, header = work.state, work.block.header
+    work.require(not state.closed, FaultCode.CLOSED, "the chain was closed before this block")
+    work.require(header.chain_id == state.chain_id, FaultCode.CHAIN_ID, "header of another chain")
+    expected = state.height + 1
+    work.require(
+        header.height == expected, FaultCode.HEIGHT, f"height {header.height} where {expected} is due"
+    )
+    work.require(header.previous == state.head, FaultCode.PREVIOUS, "previous hash is not the head's")
+    work.require(
+        header.votes_root == state.votes_root, FaultCode.VOTES_ROOT, "root of the previous votes is wrong"
+    )
+    due_s = state.block_time_s(expected)
+    work.require(header.time_s == due_s, FaultCode.TIME, f"time {header.time_s} s where {due_s} s is due")
+    work.require(
+        header.seed == state.seed, FaultCode.SEED, "seed is not the hash of the previous seed and producer"
+    )
+
+
+def _check_draw(work: _Examination) -> None:
+    state, header = work.state, work.block.header
+    stated = (header.producer, header.round, header.nonce, header.draw_hash)
+    if header.height == 0:
+        work.require(
+            stated == (state.authority, 0, 0, NO_HASH), FaultCode.DRAW, "genesis is not the authority's"
+        )
+        return
+    refusals: list[Refusal] = []
+    for position, record in enumerate(work.block.records):
+        if record.kind is Kind.REFUSAL:
+            refusals.append(_check_refusal(work, position, record, refusals))
+    try:
+        due = state.draw(refusals)
+    except ValueError as error:
+        raise LedgerFault(Fault(FaultCode.DRAW, header.height, str(error))) from error
+    work.require(
+        stated == tuple(due), FaultCode.DRAW, f"producer or draw is not the one due ({due.producer.hex()})"
+    )
+
+
+def _check_refusal(work: _Examination, position: int, record: Record, earlier: list[Refusal]) -> Refusal:
+    """A refusal names the producer that was due after the earlier refusals, and its signature on what was
+    refused.
+    """
+    state = work.state
+    height, round_number, producer, fault, block_hash, signature = record.body
+    work.require(
+        height == work.block.header.height and record.sender == work.block.header.producer,
+        FaultCode.REFUSAL, "a refusal is for this height and by this block's producer", position,
+    )  # fmt: skip
+    work.require(
+        fault in FaultCode.__members__.values(), FaultCode.REFUSAL, f"unknown fault {fault}", position
+    )
+    refusal = Refusal(round_number, producer, FaultCode(fault), block_hash, signature)
+    try:
+        due = state.draw(earlier)
+    except ValueError as error:
+        raise LedgerFault(Fault(FaultCode.REFUSAL, height, str(error), position)) from error
+    work.require(
+        (due.producer, due.round) == (producer, round_number),
+        FaultCode.REFUSAL, "the refused producer was not due", position,
+    )  # fmt: skip
+    if fault == FaultCode.ABSENT:
+        work.require(not block_hash and not signature, FaultCode.REFUSAL, "an absence has no block", position)
+    elif state.signing is Signing.NONE:
+        work.require(
+            len(block_hash) == 32 and not signature, FaultCode.REFUSAL, "not a refused block", position
+        )
+    else:
+        key = state.public_key(producer)
+        signed = (
+            len(block_hash) == 32 and key is not None and verify(key, signature, block_digest(block_hash))
+        )
+        work.require(signed, FaultCode.REFUSAL, "the refused block is not signed by its producer", position)
+    return refusal
+
+
+def _check_roots(work: _Examination) -> None:
+    header, block = work.block.header, work.block
+    root = merkle.root([record.id for record in block.records])
+    work.require(header.records_root == root, FaultCode.RECORDS_ROOT, "root of the records is wrong")
+    work.require(
+        header.trade_root == trade_root(block.records), FaultCode.TRADE_ROOT, "root of the trades is wrong"
+    )
+    submissions_root = rows_root(block.submissions)
+    work.require(header.submissions_root == submissions_root, FaultCode.SUBMISSIONS_ROOT, "root is wrong")
+
+
+def submission_roots(records: tuple[Record, ...], signing: Signing) -> list[tuple[bytes, bytes]]:
+    """What is to be signed: (sender, root) a sender in order of appearance, or a record, or nothing."""
+    if signing is Signing.NONE:
+        return []
+    if signing is Signing.RECORD:  # the root of one record is its id
+        return [(record.sender, record.id) for record in records]
+    by_sender: dict[bytes, list[bytes]] = {}
+    for record in records:
+        by_sender.setdefault(record.sender, []).append(record.id)
+    return [(sender, merkle.root(ids)) for sender, ids in by_sender.items()]
+
+
+def _check_submissions(work: _Examination) -> None:
+    """Every record is covered by its sender's signature; a changed record breaks the changed sender's."""
+    state, header = work.state, work.block.header
+    due = submission_roots(work.block.records, state.signing)
+    stated = [submission.sender for submission in work.block.submissions]
+    work.require(
+        stated == [sender for sender, _ in due], FaultCode.SUBMISSION, "submissions are not the senders'"
+    )
+    for submission, (sender, root) in zip(work.block.submissions, due, strict=True):
+        key = state.public_key(sender)
+        if key is None:
+            work.refuse(FaultCode.UNKNOWN_SENDER, f"{sender.hex()} has no certificate")
+        digest = submission_digest(header.chain_id, header.height, root)
+        if submission.root != root or not verify(key, submission.signature, digest):  # type: ignore[arg-type]
+            position = next(i for i, record in enumerate(work.block.records) if record.sender == sender)
+            detail = f"the records of {sender.hex()} are not what it signed"
+            work.refuse(FaultCode.SUBMISSION_SIGNATURE, detail, position)
+
+
+def _check_producer_signature(work: _Examination) -> None:
+    state, block = work.state, work.block
+    if state.signing is Signing.NONE:
+        work.require(
+            not block.producer_signature, FaultCode.PRODUCER_SIGNATURE, "a signature where none is made"
+        )
+        return
+    key = state.public_key(block.header.producer)
+    sound = key is not None and verify(key, block.producer_signature, block_digest(block.hash))
+    work.require(sound, FaultCode.PRODUCER_SIGNATURE, "the producer did not sign this header")
+
+
+def _check_sender(work: _Examination, position: int, record: Record) -> None:
+    state, height = work.state, work.block.header.height
+    work.require(record.chain_id == state.chain_id, FaultCode.CHAIN_ID, "record of another chain", position)
+    standing = state.standing(record.sender, height)
+    if standing is not None:
+        work.refuse(standing, f"{record.sender.hex()} may not write at height {height}", position)
+    if state.role(record.sender) not in SENDERS[record.kind]:
+        work.refuse(FaultCode.ROLE, f"{record.kind.name} is not for {record.sender.hex()} to write", position)
+    last = work.change.nonces.get(record.sender, state.nonces.get(record.sender, 0))
+    if record.nonce <= last:
+        work.refuse(FaultCode.NONCE, f"nonce {record.nonce} after {last}: a replay or out of order", position)
+    work.change.nonces[record.sender] = record.nonce
+    if record.expiry < height:
+        work.refuse(FaultCode.EXPIRED, f"expired at height {record.expiry}", position)
+    genesis_only = record.kind in (Kind.GENESIS, Kind.HISTORY)
+    work.require(
+        not genesis_only or height == 0, FaultCode.GENESIS, f"{record.kind.name} after genesis", position
+    )
+
+
+def _check_genesis(work: _Examination, position: int, record: Record) -> None:
+    work.require(position == 0, FaultCode.GENESIS, "GENESIS is the first record and the only one", position)
+
+
+def _check_certificate(work: _Examination, position: int, record: Record) -> None:
+    state, change = work.state, work.change
+    try:
+        certificate = Certificate.from_body(record.body)
+    except IdentityError as error:
+        raise LedgerFault(
+            Fault(FaultCode.CERTIFICATE, work.block.header.height, str(error), position)
+        ) from error
+    sound = check_certificate(certificate, state.authority_key)
+    work.require(sound, FaultCode.CERTIFICATE, "the authority did not sign this certificate", position)
+    serials = {earlier.serial for earlier in change.certificates}
+    fresh = certificate.serial not in state.serials and certificate.serial not in serials
+    work.require(fresh, FaultCode.CERTIFICATE, f"serial {certificate.serial} is taken", position)
+    address = certificate.address
+    known = {earlier.address for earlier in change.certificates}
+    sole = address != state.authority and address not in known and address not in state.certificates
+    work.require(sole, FaultCode.CERTIFICATE, f"{address.hex()} has a certificate", position)
+    change.certificates.append(certificate)
+
+
+def _check_revocation(work: _Examination, position: int, record: Record) -> None:
+    serial = record.body[0]
+    open_serial = serial in work.state.serials and serial not in work.state.revoked | work.change.revoked
+    work.require(open_serial, FaultCode.REVOKED, f"no valid certificate has serial {serial}", position)
+    work.change.revoked.add(serial)
+
+
+def _check_history(work: _Examination, position: int, record: Record) -> None:
+    site, generated, consumed = record.body
+    known = {certificate.address for certificate in work.change.certificates}
+    sound = (
+        site in known
+        and site not in work.change.histories
+        and len(generated) == len(consumed) <= work.state.params.window_periods
+        and all(value <= MAX_PERIOD_WH for value in (*generated, *consumed))
+    )
+    work.require(
+        sound, FaultCode.VERIFICATION, "a history is one a site, of equal lists inside the window", position
+    )
+    work.change.histories[site] = (np.array(generated, np.int64), np.array(consumed, np.int64))
+
+
+def _check_verification(work: _Examination, position: int, record: Record) -> None:
+    state, change = work.state, work.change
+    period, rows = record.body
+    last = state.last_period if change.last_period is None else change.last_period
+    work.require(period > last, FaultCode.VERIFICATION, f"period {period} was verified before", position)
+    energies_wh: dict[bytes, tuple[int, int]] = {}
+    for site, generated_wh, consumed_wh in rows:
+        sound = site in state.certificates and site not in energies_wh
+        work.require(sound, FaultCode.VERIFICATION, f"{site.hex()} is unknown or doubled", position)
+        inside = generated_wh <= MAX_PERIOD_WH and consumed_wh <= MAX_PERIOD_WH
+        work.require(inside, FaultCode.VERIFICATION, f"more than {MAX_PERIOD_WH} Wh in a period", position)
+        energies_wh[site] = (generated_wh, consumed_wh)
+    change.last_period = period
+    change.verified.append(energies_wh)
+
+
+def _check_credit(work: _Examination, position: int, record: Record) -> None:
+    for site, credit_ppm, _ in record.body[1]:
+        sound = site in work.state.certificates and credit_ppm <= MAX_SHARE_PPM
+        work.require(
+            sound, FaultCode.CREDIT, f"{site.hex()}: unknown, or more than {MAX_SHARE_PPM} ppm", position
+        )
+        work.change.credits[site] = credit_ppm
+
+
+def _check_link(work: _Examination, position: int, record: Record) -> None:
+    """One successor a kind, each naming the record before it, in blocks that rise as paper 000's cycle
+    does.
+    """
+    state, height, kind = work.state, work.block.header.height, record.kind
+    event: Event = work.change.events.get(record.event, state.events.get(record.event, {}))
+    work.require(record.event > 0, FaultCode.LINK, f"{kind.name} without an event", position)
+    work.require(
+        kind not in event, FaultCode.LINK, f"a second {kind.name} for event {record.event}", position
+    )
+    predecessor = PREDECESSOR[kind]
+    if predecessor is None:
+        work.require(record.body[0] == b"", FaultCode.LINK, "TTX has no record before it", position)
+    else:
+        before = event.get(predecessor)
+        if before is None:
+            work.refuse(
+                FaultCode.LINK, f"{kind.name} without {predecessor.name} in event {record.event}", position
+            )
+            return
+        same = record.body[0] == before.id
+        work.require(same, FaultCode.LINK, f"{kind.name} does not name its {predecessor.name}", position)
+        later = height > before.height or (kind is Kind.DTX and height == before.height)
+        work.require(later, FaultCode.LINK, f"{kind.name} in the block of its {predecessor.name}", position)
+    if kind is Kind.ATX:
+        trail = [event[earlier].id for earlier in (Kind.TTX, Kind.DTX, Kind.VTX)]
+        work.require(
+            list(record.body[1]) == trail, FaultCode.LINK, "ATX does not list its event's records", position
+        )
+    work.change.events[record.event] = event | {kind: Link(record.id, height)}
+
+
+def _check_closing(work: _Examination, position: int, record: Record) -> None:
+    height, state = work.block.header.height, work.state
+    due = [height + 1, state.record_count + len(work.block.records), state.head]
+    last = position == len(work.block.records) - 1
+    work.require(
+        last and list(record.body) == due,
+        FaultCode.CLOSING,
+        "closing record is not the chain's last word",
+        position,
+    )
+    work.change.closed = True
+
+
+_RULES: dict[Kind, Callable[[_Examination, int, Record], None]] = {
+    Kind.GENESIS: _check_genesis,
+    Kind.CERTIFICATE: _check_certificate,
+    Kind.REVOCATION: _check_revocation,
+    Kind.HISTORY: _check_history,
+    Kind.VERIFICATION: _check_verification,
+    Kind.CREDIT: _check_credit,
+    Kind.CLOSING: _check_closing,
+    **dict.fromkeys(PREDECESSOR, _check_link),
+}

@@ -1,0 +1,162 @@
+"""Canonical encoding of integers, byte strings and lists of those.
+
+One value has one encoding and one encoding has one value, so a hash names a value and not merely one way of
+writing it. Floats, text, booleans and None have no encoding: what reaches the ledger is exact.
+
+=============  =====================================================================
+first byte     value
+=============  =====================================================================
+00-7f          the integers 0..127
+80-9f          integer, 1..32 further bytes, big-endian two's complement, minimal
+a0-bf          byte string of 0..31 bytes
+c0-df          list of 0..31 items
+e0-e3          byte string, 1..4 further bytes of length, minimal
+e8-eb          list, 1..4 further bytes of count, minimal
+=============  =====================================================================
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+Value = Any  # int | bytes | list[Value]; a recursive alias costs more than it tells
+Body = list[Any]  # a record's fields
+
+MAX_DEPTH = 12
+MAX_BYTES = 1 << 24
+_SHORT = 32
+
+
+class EncodingError(ValueError):
+    """A value without an encoding, or bytes that no value encodes to."""
+
+
+def _encode_integer(value: int) -> bytes:
+    if 0 <= value < 128:
+        return bytes((value,))
+    width = (value.bit_length() if value >= 0 else (~value).bit_length()) // 8 + 1
+    if width > 32:
+        raise EncodingError(f"integer of {width} bytes; at most 32 bytes (-2**255 <= x < 2**255) are allowed")
+    return bytes((0x7F + width,)) + value.to_bytes(width, "big", signed=True)
+
+
+# Most ledger integers are small (Wh of a quarter hour, prices); looking them up beats building them.
+_SMALL = tuple(_encode_integer(value) for value in range(1 << 14))
+
+
+def _head(size: int, short_tag: int, long_tag: int) -> bytes:
+    """The first bytes of a byte string or list of `size`."""
+    if size < _SHORT:
+        return bytes((short_tag + size,))
+    if size > MAX_BYTES:
+        raise EncodingError(f"size {size} exceeds the limit of {MAX_BYTES}")
+    width = (size.bit_length() + 7) // 8
+    return bytes((long_tag + width - 1,)) + size.to_bytes(width, "big")
+
+
+def _append(value: Value, parts: list[bytes], depth: int) -> None:
+    kind = type(value)
+    if kind is int:
+        parts.append(_SMALL[value] if 0 <= value < 16384 else _encode_integer(value))
+    elif kind is bytes:
+        parts.append(_head(len(value), 0xA0, 0xE0))
+        parts.append(value)
+    elif kind is list or kind is tuple:
+        if depth >= MAX_DEPTH:
+            raise EncodingError(f"lists nested deeper than {MAX_DEPTH}")
+        parts.append(_head(len(value), 0xC0, 0xE8))
+        for item in value:
+            if type(item) is int:  # the common case, without a call
+                parts.append(_SMALL[item] if 0 <= item < 16384 else _encode_integer(item))
+            else:
+                _append(item, parts, depth + 1)
+    else:
+        raise EncodingError(f"{kind.__name__} has no encoding; allowed: int, bytes, list of those")
+
+
+def encode(value: Value) -> bytes:
+    """The canonical bytes of an int, bytes, or list (or tuple) of those; EncodingError otherwise."""
+    parts: list[bytes] = []
+    _append(value, parts, 0)
+    data = b"".join(parts)
+    if len(data) > MAX_BYTES:
+        raise EncodingError(f"{len(data)} bytes exceed the limit of {MAX_BYTES}")
+    return data
+
+
+def _read_size(data: bytes, position: int, width: int) -> tuple[int, int]:
+    """A minimal big-endian size of `width` bytes at `position`: (size, position after it)."""
+    end = position + width
+    if end > len(data):
+        raise EncodingError("bytes end inside a length")
+    size = int.from_bytes(data[position:end], "big")
+    if size < _SHORT or (width > 1 and size >> (8 * (width - 1)) == 0):
+        raise EncodingError("length is not minimal")
+    return size, end
+
+
+def _read_integer(data: bytes, position: int, width: int) -> tuple[int, int]:
+    end = position + width
+    if end > len(data):
+        raise EncodingError("bytes end inside an integer")
+    value = int.from_bytes(data[position:end], "big", signed=True)
+    bits = value.bit_length() if value >= 0 else (~value).bit_length()
+    if bits // 8 + 1 != width or 0 <= value < 128:
+        raise EncodingError("integer is not minimal")
+    return value, end
+
+
+def _read_list(data: bytes, position: int, count: int, depth: int) -> tuple[list[Value], int]:
+    if depth >= MAX_DEPTH:
+        raise EncodingError(f"lists nested deeper than {MAX_DEPTH}")
+    if count > len(data) - position:  # an item takes a byte at least: a false count never allocates
+        raise EncodingError("bytes end inside a list")
+    items: list[Value] = []
+    for _ in range(count):
+        if position < len(data) and data[position] < 0x80:
+            items.append(data[position])
+            position += 1
+        else:
+            item, position = _read(data, position, depth + 1)
+            items.append(item)
+    return items, position
+
+
+def _read(data: bytes, position: int, depth: int) -> tuple[Value, int]:
+    if position >= len(data):
+        raise EncodingError("bytes end where a value should start")
+    tag = data[position]
+    position += 1
+    if tag < 0x80:
+        return tag, position
+    if tag < 0xA0:
+        return _read_integer(data, position, tag - 0x7F)
+    if tag < 0xC0:
+        size = tag - 0xA0
+    elif tag < 0xE0:
+        return _read_list(data, position, tag - 0xC0, depth)
+    elif tag < 0xE4:
+        size, position = _read_size(data, position, tag - 0xDF)
+    elif 0xE8 <= tag < 0xEC:
+        count, position = _read_size(data, position, tag - 0xE7)
+        return _read_list(data, position, count, depth)
+    else:
+        raise EncodingError(f"first byte 0x{tag:02x} starts no value")
+    end = position + size
+    if end > len(data):
+        raise EncodingError("bytes end inside a byte string")
+    return data[position:end], end
+
+
+def decode(data: bytes) -> Value:
+    """The value whose encoding is exactly `data`; EncodingError when there is none. Lists come back as
+    lists.
+    """
+    if type(data) is not bytes:
+        raise EncodingError(f"{type(data).__name__} cannot be decoded; only bytes")
+    if len(data) > MAX_BYTES:
+        raise EncodingError(f"{len(data)} bytes exceed the limit of {MAX_BYTES}")
+    value, end = _read(data, 0, 0)
+    if end != len(data):
+        raise EncodingError(f"{len(data) - end} bytes left over after the value")
+    return value

@@ -1,0 +1,52 @@
+"""How a dishonest producer changes a record of somebody else in its own favour (for tests and attack
+scenarios).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .encoding import Body
+from .records import Kind, Record
+
+BOOTY = 1_000_000  # micro-currency, or Wh * 1000 where a record holds no money
+
+
+def _payments_to(producer: bytes, transfers: Body) -> Body:
+    """The transfers with the booty added to the first payment to the producer; without one it becomes a
+    payee.
+    """
+    changed = [list(transfer) for transfer in transfers]
+    mine = next((transfer for transfer in changed if transfer[1] == producer), None)
+    if mine is None:
+        mine = changed[0]
+        mine[1] = producer
+    mine[2] += BOOTY
+    return changed
+
+
+def _last_number(body: Body) -> Body | None:
+    """The body with its last plain number raised; None when it has none."""
+    for index in range(len(body) - 1, -1, -1):
+        if type(body[index]) is int:
+            return [*body[:index], body[index] + BOOTY // 1000, *body[index + 1 :]]
+    return None
+
+
+def in_own_favour(records: Sequence[Record], producer: bytes) -> tuple[int, Body]:
+    """Position and new body: a payment to the producer if a settlement can be bent, else another node's
+    number.
+
+    ValueError when the block holds no record of another node with a number in it.
+    """
+    order = {Kind.SETTLEMENT: 0, Kind.ATX: 0, Kind.READING: 1}
+    for position in sorted(range(len(records)), key=lambda i: order.get(records[i].kind, 2)):
+        record = records[position]
+        if record.sender == producer:
+            continue
+        if record.kind in (Kind.SETTLEMENT, Kind.ATX) and record.body[-1]:
+            return position, [*record.body[:-1], _payments_to(producer, record.body[-1])]
+        body = _last_number(record.body)
+        if body is not None:
+            return position, body
+    raise ValueError("the block holds no record of another node to forge")

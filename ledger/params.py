@@ -1,0 +1,97 @@
+"""A chain's settings. They stand in the GENESIS record, so a verifier needs nothing but the chain."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from hashlib import sha256
+
+from . import consensus
+from .encoding import Body, encode
+
+_CHAIN_TAG = b"gridpact chain"
+MAX_GAMMA = 1 << 20
+MAX_WINDOW_PERIODS = 1 << 16
+
+
+class Signing(IntEnum):
+    """What senders sign: nothing, the Merkle root of their records of a block, or every record."""
+
+    NONE = 0
+    PERIOD = 1
+    RECORD = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Params:
+    """Settings of a chain; ValueError names a value that is not allowed.
+
+    gamma: nonces a node tries a round (paper 000, eq. 4; below 100 large shares gain). alpha_ppm, beta_ppm:
+    weights of generated and consumed energy. signing: "none" (hashes only), "period" or "record". consensus:
+    a file's name in `ledger/consensus`. record_lifetime_blocks: a record made for height h may enter blocks
+    up to h + lifetime.
+    """
+
+    gamma: int = 100
+    alpha_ppm: int = 500_000
+    beta_ppm: int = 500_000
+    window_periods: int = 672
+    credit_threshold_ppm: int = 0
+    signing: str = "period"
+    consensus: str = "poe"
+    period_s: int = 900
+    record_lifetime_blocks: int = 8
+
+    def __post_init__(self) -> None:
+        ranges = {
+            "gamma": (1, MAX_GAMMA), "alpha_ppm": (0, 1_000_000), "beta_ppm": (0, 1_000_000),
+            "window_periods": (1, MAX_WINDOW_PERIODS), "credit_threshold_ppm": (0, 1_000_000),
+            "period_s": (1, 86_400), "record_lifetime_blocks": (0, 1 << 20),
+        }  # fmt: skip
+        for name, (low, high) in ranges.items():
+            value = getattr(self, name)
+            if type(value) is not int or not low <= value <= high:
+                raise ValueError(f"{name} is {value!r}; allowed: an integer in {low}..{high}")
+        allowed = [mode.name.lower() for mode in Signing]
+        if self.signing not in allowed:
+            raise ValueError(f"signing is {self.signing!r}; allowed: {', '.join(allowed)}")
+        consensus.rule(self.consensus)
+
+    @property
+    def signing_mode(self) -> Signing:
+        """The signing mode as the number in the GENESIS record."""
+        return Signing[self.signing.upper()]
+
+
+def genesis_body(params: Params, name: bytes, time_s: int, authority_key: bytes) -> list[int | bytes]:
+    """The body of the GENESIS record, in the order of the table of fields."""
+    return [
+        name, time_s, authority_key, params.period_s, params.alpha_ppm, params.beta_ppm, params.gamma,
+        params.window_periods, params.credit_threshold_ppm, int(params.signing_mode),
+        params.consensus.encode(), params.record_lifetime_blocks,
+    ]  # fmt: skip
+
+
+def params_of(body: Body) -> Params:
+    """The settings in a GENESIS body; ValueError where one is out of range."""
+    _, _, _, period_s, alpha, beta, gamma, window, threshold, signing, rule_name, lifetime = body
+    try:
+        consensus_name = rule_name.decode("ascii")
+    except UnicodeDecodeError as error:
+        raise ValueError("the consensus rule's name is no ASCII") from error
+    return Params(
+        gamma,
+        alpha,
+        beta,
+        window,
+        threshold,
+        Signing(signing).name.lower(),
+        consensus_name,
+        period_s,
+        lifetime,
+    )
+
+
+def chain_id_of(body: Body) -> bytes:
+    """16 bytes that stand for a GENESIS body: a record of one chain is foreign to every other."""
+    return sha256(_CHAIN_TAG + encode(body)).digest()[:16]

@@ -1,0 +1,198 @@
+"""What a node knows after a block: certificates, nonces, open events, weights, the head.
+
+`ChainState` answers questions and takes a `Change`; it never checks. Checking (`check.py`) reads the state
+and makes a Change, so a refused block leaves no trace.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import NamedTuple
+
+import numpy as np
+
+from . import consensus
+from .blocks import Block, rows_root
+from .consensus.base import next_seed
+from .encoding import Body
+from .faults import FaultCode
+from .identity import Certificate, Role, address_of
+from .params import chain_id_of, params_of
+from .records import Kind
+from .weights import Int64Array, WeightWindow
+
+NO_HASH = bytes(32)
+_SEED_TAG = b"gridpact seed 0"
+
+
+class Refusal(NamedTuple):
+    """A producer's turn that came to nothing: its refused block, or its absence (both byte strings empty)."""
+
+    round: int
+    producer: bytes
+    fault: FaultCode
+    block_hash: bytes
+    signature: bytes
+
+
+class Link(NamedTuple):
+    """A record of an event on the chain."""
+
+    id: bytes
+    height: int
+
+
+Event = dict[Kind, Link]
+
+
+@dataclass
+class Change:
+    """What a sound block does to the state."""
+
+    nonces: dict[bytes, int] = field(default_factory=dict)
+    events: dict[int, Event] = field(default_factory=dict)
+    certificates: list[Certificate] = field(default_factory=list)
+    histories: dict[bytes, tuple[Int64Array, Int64Array]] = field(default_factory=dict)
+    revoked: set[int] = field(default_factory=set)
+    verified: list[dict[bytes, tuple[int, int]]] = field(default_factory=list)  # a period each: site -> Wh
+    last_period: int | None = None
+    credits: dict[bytes, int] = field(default_factory=dict)
+    closed: bool = False
+
+
+class ChainState:
+    """State after the head; starts empty from a GENESIS body and takes the genesis block as its first
+    change.
+    """
+
+    def __init__(self, genesis: Body) -> None:
+        self.params = params_of(genesis)
+        self.signing = self.params.signing_mode
+        self.chain_id = chain_id_of(genesis)
+        self.time_s: int = genesis[1]
+        self.authority_key: bytes = genesis[2]
+        self.authority = address_of(self.authority_key)
+        self.height = -1
+        self.head = NO_HASH
+        self.seed = sha256(_SEED_TAG + self.chain_id).digest()  # of the next block's draw
+        self.votes_root = rows_root(())
+        self.record_count = 0
+        self.certificates: dict[
+            bytes, Certificate
+        ] = {}  # in the order of certification, which orders the window
+        self.serials: set[int] = set()
+        self.revoked: set[int] = set()
+        self.nonces: dict[bytes, int] = {}
+        self.events: dict[int, Event] = {}
+        self.last_period = -1
+        self.closed = False
+        self._index: dict[bytes, int] = {}
+        self.window = WeightWindow(
+            np.zeros(0, np.int64), self.params.window_periods, self.params.alpha_ppm, self.params.beta_ppm,
+            self.params.credit_threshold_ppm,
+        )  # fmt: skip
+        self._waiting: Change | None = None  # the head's energies and credits: weights lag two blocks
+        self._draws: dict[tuple[Refusal, ...], consensus.Draw] = {}
+
+    def block_time_s(self, height: int) -> int:
+        """The time that a block of this height must state, in seconds."""
+        return self.time_s + self.params.period_s * height
+
+    def public_key(self, address: bytes) -> bytes | None:
+        """The key of the authority or of a certified node, whatever its validity."""
+        if address == self.authority:
+            return self.authority_key
+        certificate = self.certificates.get(address)
+        return None if certificate is None else certificate.public_key
+
+    def role(self, address: bytes) -> Role | None:
+        """What a node is certified as; None for a stranger."""
+        if address == self.authority:
+            return Role.AUTHORITY
+        certificate = self.certificates.get(address)
+        return None if certificate is None else certificate.role
+
+    def standing(self, address: bytes, height: int) -> FaultCode | None:
+        """Why `address` may not act at `height`; None when it may."""
+        if address == self.authority:
+            return None
+        certificate = self.certificates.get(address)
+        if certificate is None:
+            return FaultCode.UNKNOWN_SENDER
+        if certificate.serial in self.revoked:
+            return FaultCode.REVOKED
+        return None if certificate.is_valid_at(height) else FaultCode.CERTIFICATE
+
+    def committee(self, height: int) -> list[bytes]:
+        """The validators of a block: ENO and aggregators in good standing, by address."""
+        return sorted(
+            address
+            for address, certificate in self.certificates.items()
+            if certificate.role in (Role.ENO, Role.AGGREGATOR) and self.standing(address, height) is None
+        )
+
+    def draw(self, refusals: Sequence[Refusal] = ()) -> consensus.Draw:
+        """The producer of the next block after those refused at this height; ValueError when nobody is
+        left.
+        """
+        key = tuple(refusals)
+        if key not in self._draws:
+            height = self.height + 1
+            addresses = [address for address in self.certificates if self.standing(address, height) is None]
+            weights = self.window.weights()
+            shares = [int(weights[self._index[address]]) for address in addresses]
+            first_round = refusals[-1].round + 1 if refusals else 0
+            excluded = {refusal.producer for refusal in refusals}
+            rule = consensus.rule(self.params.consensus)
+            self._draws[key] = rule(
+                self.seed, height, first_round, addresses, shares, self.params.gamma, excluded
+            )
+        return self._draws[key]
+
+    def apply(self, block: Block, change: Change) -> None:
+        """Take a checked block."""
+        self._ripen()
+        for certificate in change.certificates:
+            self._certify(certificate)
+        for address, (generated_wh, consumed_wh) in change.histories.items():
+            self.window.fill(self._index[address], generated_wh, consumed_wh)
+        self.revoked |= change.revoked
+        self.nonces.update(change.nonces)
+        self.events.update(change.events)
+        if change.last_period is not None:
+            self.last_period = change.last_period
+        self.closed = change.closed
+        self._waiting = change
+        self.height = block.header.height
+        self.head = block.hash
+        self.votes_root = rows_root(block.votes)
+        self.record_count += len(block.records)
+        self.seed = next_seed(self.seed, block.header.producer)
+        self._draws = {}
+
+    def _certify(self, certificate: Certificate) -> None:
+        address = certificate.address
+        self.serials.add(certificate.serial)
+        if address not in self._index:
+            self._index[address] = len(self._index)
+            self.window.grow(certificate.capacity_w)
+        self.certificates[address] = certificate
+
+    def _ripen(self) -> None:
+        """Let the block before the head count for the draw after the coming block."""
+        if self._waiting is None:
+            return
+        nodes = len(self._index)
+        for period in self._waiting.verified:
+            energy_wh = np.zeros((2, nodes), np.int64)
+            for address, pair_wh in period.items():
+                energy_wh[:, self._index[address]] = pair_wh
+            self.window.push(energy_wh[0], energy_wh[1])
+        if self._waiting.credits:
+            credit_ppm = self.window.credit_ppm.copy()
+            for address, value_ppm in self._waiting.credits.items():
+                credit_ppm[self._index[address]] = value_ppm
+            self.window.set_credit(credit_ppm)
+        self._waiting = None

@@ -1,0 +1,115 @@
+"""Blocks on disk: one SQLite file, one row a block, one transaction a block.
+
+The file holds nothing but the blocks' bytes by height, so whatever is stored is covered by the chain's check.
+It can be read while it is written (WAL); closing folds the log back, so a finished run is one file.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+
+from .blocks import Block
+from .encoding import MAX_BYTES
+
+APPLICATION_ID = 0x47504C47  # "GPLG"
+LAYOUT_VERSION = 1
+_SCHEMA = "CREATE TABLE blocks (height INTEGER PRIMARY KEY, block BLOB NOT NULL) STRICT"
+_SYNCHRONOUS = {"full": "FULL", "normal": "NORMAL"}
+
+
+class StoreError(ValueError):
+    """The file is missing, in the way, or no ledger."""
+
+
+class Store:
+    """A ledger file. `durability`: "full" survives a power cut, "normal" may lose the last blocks to one."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path, writable: bool) -> None:
+        self._connection = connection
+        self._writable = writable
+        self.path = path
+
+    @classmethod
+    def create(cls, path: str | Path, durability: str = "full") -> Store:
+        """A new file; StoreError when there is one."""
+        path = Path(path)
+        if durability not in _SYNCHRONOUS:
+            raise ValueError(f"durability is {durability!r}; allowed: {', '.join(_SYNCHRONOUS)}")
+        if path.exists():
+            raise StoreError(f"{path} exists; a ledger is never written over")
+        if not path.parent.is_dir():
+            raise StoreError(f"{path.parent} is no folder")
+        connection = sqlite3.connect(path, isolation_level=None)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(f"PRAGMA synchronous = {_SYNCHRONOUS[durability]}")
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {LAYOUT_VERSION}")
+        connection.execute(_SCHEMA)
+        return cls(connection, path, True)
+
+    @classmethod
+    def open(cls, path: str | Path) -> Store:
+        """An existing file, to read; StoreError when it is missing or no ledger."""
+        path = Path(path)
+        if not path.is_file():
+            raise StoreError(f"{path} is no file")
+        try:
+            connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
+            connection.execute("PRAGMA trusted_schema = OFF")
+            stamp = [
+                connection.execute(f"PRAGMA {name}").fetchone()[0]
+                for name in ("application_id", "user_version")
+            ]
+            schema = connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_schema").fetchall()
+        except sqlite3.Error as error:
+            raise StoreError(f"{path} is no ledger: {error}") from error
+        if stamp != [APPLICATION_ID, LAYOUT_VERSION] or schema != [("table", "blocks", "blocks", _SCHEMA)]:
+            connection.close()
+            raise StoreError(f"{path} is no ledger of layout {LAYOUT_VERSION}")
+        return cls(connection, path, False)
+
+    def append(self, block: Block) -> None:
+        """Write a block in one transaction; StoreError when its height is taken."""
+        if not self._writable:
+            raise StoreError(f"{self.path} was opened to read")
+        try:
+            row = (block.header.height, block.to_bytes())
+            self._connection.execute("INSERT INTO blocks (height, block) VALUES (?, ?)", row)
+        except sqlite3.IntegrityError as error:
+            raise StoreError(f"block {block.header.height} is in {self.path} already") from error
+
+    def rows(self) -> Iterator[tuple[int, bytes]]:
+        """(height, bytes) of every stored block, rising; StoreError where the file is damaged."""
+        yield from self._select("SELECT height, block, length(block) FROM blocks ORDER BY height")
+
+    def blocks(self) -> Iterator[Block]:
+        """The blocks in order, parsed but not checked; ValueError where one cannot be read."""
+        for _, data in self.rows():
+            yield Block.from_bytes(data)
+
+    def _select(self, query: str) -> Iterator[tuple[int, bytes]]:
+        try:
+            for height, data, size in self._connection.execute(query):
+                if type(data) is not bytes or size > MAX_BYTES:
+                    raise StoreError(f"row {height} of {self.path} holds no block")
+                yield height, data
+        except sqlite3.Error as error:
+            raise StoreError(f"{self.path} is damaged: {error}") from error
+
+    def close(self) -> None:
+        """Fold the write-ahead log into the file and close it."""
+        if self._writable:
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._connection.execute("PRAGMA journal_mode = DELETE")
+        self._connection.close()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
