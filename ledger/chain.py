@@ -14,32 +14,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-import numpy as np
-
-from . import consensus, forgery, merkle
+from . import consensus, forgery
 from .blocks import (
-    BLOCK_VERSION,
     Block,
-    Header,
-    Submission,
     Vote,
-    block_digest,
-    rows_root,
-    submission_digest,
     vote_digest,
 )
-from .blocks import trade_root as trades_root
-from .check import check_votes, examine, submission_roots
-from .encoding import Body, encode
+from .check import check_votes, examine
+from .encoding import Body
 from .faults import Fault, FaultCode, LedgerFault
 from .identity import sign
 from .params import Params, Signing, genesis_body
-from .records import PREDECESSOR, Draft, Kind, Record
+from .proposal import History, assemble, history_drafts, make_records
+from .records import Draft, Kind, Record
 from .roster import AUTHORITY, Roster
-from .state import NO_HASH, ChainState, Change, Event, Link, Refusal
-from .weights import Int64Array
-
-History = tuple[Int64Array, Int64Array]  # generated and consumed Wh, [nodes, periods], oldest first
+from .state import NO_HASH, ChainState, Change, Event, Refusal
 
 
 class BlockStore(Protocol):
@@ -81,11 +70,11 @@ class Chain:
         for member in roster.members:
             if member.certificate is not None:
                 drafts.append(Draft(Kind.CERTIFICATE, AUTHORITY, 0, list(member.certificate.body())))
-        drafts += _history_drafts(roster, history)
+        drafts += history_drafts(roster, history)
         drafts += extra_records
         state = ChainState(body)
         draw = consensus.Draw(roster.authority.address, 0, 0, NO_HASH)
-        genesis = _assemble(state, roster, _make_records(state, roster, drafts, ()), draw)
+        genesis = assemble(state, roster, make_records(state, roster, drafts, ()), draw)
         chain = cls(state, roster, genesis, store)
         chain.append(genesis)
         return chain
@@ -129,7 +118,7 @@ class Chain:
                 self.height + 1, turn.round, turn.producer, int(turn.fault), turn.block_hash, turn.signature])
             for turn in refusals
         ]  # fmt: skip
-        return _assemble(self.state, self.roster, _make_records(self.state, self.roster, drafts, turns), due)
+        return assemble(self.state, self.roster, make_records(self.state, self.roster, drafts, turns), due)
 
     def check_candidate(self, block: Block, submitted: Block | None = None) -> Fault | None:
         """The first fault of a block before the vote. With signing "none" no signature can tell a forged
@@ -204,7 +193,7 @@ class Chain:
         )  # fmt: skip
         header = block.header
         draw = consensus.Draw(producer, header.round, header.nonce, header.draw_hash)
-        return _assemble(self.state, self.roster, records, draw, kept=block.submissions)
+        return assemble(self.state, self.roster, records, draw, kept=block.submissions)
 
     def refuse(self, block: Block, fault: Fault) -> Refusal:
         """The evidence of a refused candidate, for the next draw and the next producer's REFUSAL record."""
@@ -229,91 +218,3 @@ class Chain:
         if self.store is not None:  # first to disk: a crash in between loses the block, never its record
             self.store.append(block)
         self.state.apply(block, change)
-
-
-def _history_drafts(roster: Roster, history: History | None) -> list[Draft]:
-    if history is None:
-        return []
-    generated_wh, consumed_wh = (np.asarray(side, np.int64) for side in history)
-    if generated_wh.shape != consumed_wh.shape or generated_wh.shape[:1] != (len(roster),):
-        raise ValueError(
-            f"a history is two arrays of shape [{len(roster)}, periods], not {generated_wh.shape}"
-        )
-    return [
-        Draft(Kind.HISTORY, AUTHORITY, 0, [member.address, generated_wh[i].tolist(), consumed_wh[i].tolist()])
-        for i, member in enumerate(roster.members)
-        if generated_wh[i].any() or consumed_wh[i].any()
-    ]
-
-
-def _fill_links(draft: Draft, events: dict[int, Event], state: ChainState) -> Body:
-    """The draft's body with the ids of its event's earlier records where it left them out."""
-    body = list(draft.body)
-    event = events.get(draft.event, state.events.get(draft.event, {}))
-    predecessor = PREDECESSOR[draft.kind]
-    if predecessor is not None and body and body[0] == b"" and predecessor in event:
-        body[0] = event[predecessor].id
-    if draft.kind is Kind.ATX and len(body) > 1 and not body[1]:
-        body[1] = [event[kind].id for kind in (Kind.TTX, Kind.DTX, Kind.VTX) if kind in event]
-    return body
-
-
-def _make_records(
-    state: ChainState, roster: Roster, drafts: Sequence[Draft], first: Sequence[Draft]
-) -> list[Record]:
-    height = state.height + 1
-    expiry = height + state.params.record_lifetime_blocks
-    nonces: dict[bytes, int] = {}
-    events: dict[int, Event] = {}
-    records = []
-    for draft in map(Draft._make, (*first, *drafts)):
-        sender = roster.member(draft.sender).address
-        nonce = nonces.get(sender, state.nonces.get(sender, 0)) + 1
-        nonces[sender] = nonce
-        linked = draft.kind in PREDECESSOR
-        body = _fill_links(draft, events, state) if linked else list(draft.body)
-        record = Record.create(state.chain_id, Kind(draft.kind), sender, nonce, expiry, draft.event, body)
-        if linked:
-            known = events.get(draft.event, state.events.get(draft.event, {}))
-            events[draft.event] = known | {record.kind: Link(record.id, height)}
-        records.append(record)
-    return records
-
-
-def _submissions(
-    state: ChainState, roster: Roster, records: Sequence[Record], signers: set[bytes] | None,
-    kept: Sequence[Submission],
-) -> tuple[Submission, ...]:  # fmt: skip
-    """Senders' signatures; with `signers` given the others keep the signature that they made before."""
-    height = state.height + 1
-    submissions = []
-    for position, (sender, root) in enumerate(submission_roots(tuple(records), state.signing)):
-        if signers is None or sender in signers:
-            key = roster.by_address[sender].private_key
-            signature = sign(key, submission_digest(state.chain_id, height, root))
-        else:
-            signature = kept[position].signature
-        submissions.append(Submission(sender, root, signature))
-    return tuple(submissions)
-
-
-def _assemble(
-    state: ChainState, roster: Roster, records: Sequence[Record], draw: consensus.Draw,
-    kept: Sequence[Submission] | None = None,
-) -> Block:  # fmt: skip
-    """A block on top of the state, signed by its senders (or by the producer alone, the rest `kept`) and
-    producer.
-    """
-    signers = None if kept is None else {draw.producer}
-    submissions = _submissions(state, roster, records, signers, kept or ())
-    height = state.height + 1
-    header = Header(
-        BLOCK_VERSION, state.chain_id, height, state.head, merkle.root([record.id for record in records]),
-        trades_root(records), rows_root(submissions), state.votes_root, state.block_time_s(height),
-        draw.producer, state.seed, draw.round, draw.nonce, draw.hash,
-    )  # fmt: skip
-    block = Block(header, encode(tuple(header)), b"", (), submissions, tuple(records))
-    if state.signing is Signing.NONE:
-        return block
-    signature = sign(roster.by_address[draw.producer].private_key, block_digest(block.hash))
-    return Block(header, block.header_raw, signature, (), submissions, block.records)

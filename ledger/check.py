@@ -8,40 +8,19 @@ signatures, records.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-
-import numpy as np
-
 from . import merkle
 from .blocks import Block, block_digest, rows_root, submission_digest, trade_root, vote_digest
+from .check_records import RULES, Examination
 from .faults import Fault, FaultCode, LedgerFault
-from .identity import Certificate, IdentityError, check_certificate, verify
+from .identity import verify
 from .params import Signing
-from .records import PREDECESSOR, SENDERS, Kind, Record
-from .state import NO_HASH, ChainState, Change, Event, Link, Refusal
-from .weights import MAX_PERIOD_WH, MAX_SHARE_PPM
-
-
-@dataclass
-class _Examination:
-    """A block under check and the change it would make so far."""
-
-    state: ChainState
-    block: Block
-    change: Change = field(default_factory=Change)
-
-    def refuse(self, code: FaultCode, detail: str, record: int | None = None) -> None:
-        raise LedgerFault(Fault(code, self.block.header.height, detail, record))
-
-    def require(self, sound: bool, code: FaultCode, detail: str, record: int | None = None) -> None:
-        if not sound:
-            self.refuse(code, detail, record)
+from .records import SENDERS, Kind, Record
+from .state import NO_HASH, ChainState, Change, Refusal
 
 
 def examine(state: ChainState, block: Block) -> Change:
     """The change that `block` makes to `state`, votes aside; LedgerFault names the first fault."""
-    work = _Examination(state, block)
+    work = Examination(state, block)
     _check_place(work)
     _check_draw(work)
     _check_roots(work)
@@ -49,7 +28,7 @@ def examine(state: ChainState, block: Block) -> Change:
     _check_producer_signature(work)
     for position, record in enumerate(block.records):
         _check_sender(work, position, record)
-        rule = _RULES.get(record.kind)
+        rule = RULES.get(record.kind)
         if rule is not None:
             rule(work, position, record)
     return work.change
@@ -59,7 +38,7 @@ def check_votes(state: ChainState, block: Block) -> None:
     """LedgerFault unless more than two thirds of the committee signed the block (all of it for a closing
     block).
     """
-    work = _Examination(state, block)
+    work = Examination(state, block)
     height = block.header.height
     if state.signing is Signing.NONE or height == 0:
         work.require(not block.votes, FaultCode.VOTE, "votes where none are cast")
@@ -81,7 +60,7 @@ def check_votes(state: ChainState, block: Block) -> None:
     )
 
 
-def _check_place(work: _Examination) -> None:
+def _check_place(work: Examination) -> None:
     state, header = work.state, work.block.header
     work.require(not state.closed, FaultCode.CLOSED, "the chain was closed before this block")
     work.require(header.chain_id == state.chain_id, FaultCode.CHAIN_ID, "header of another chain")
@@ -100,7 +79,7 @@ def _check_place(work: _Examination) -> None:
     )
 
 
-def _check_draw(work: _Examination) -> None:
+def _check_draw(work: Examination) -> None:
     state, header = work.state, work.block.header
     stated = (header.producer, header.round, header.nonce, header.draw_hash)
     if header.height == 0:
@@ -121,7 +100,7 @@ def _check_draw(work: _Examination) -> None:
     )
 
 
-def _check_refusal(work: _Examination, position: int, record: Record, earlier: list[Refusal]) -> Refusal:
+def _check_refusal(work: Examination, position: int, record: Record, earlier: list[Refusal]) -> Refusal:
     """A refusal names the producer that was due after the earlier refusals, and its signature on what was
     refused.
     """
@@ -158,7 +137,7 @@ def _check_refusal(work: _Examination, position: int, record: Record, earlier: l
     return refusal
 
 
-def _check_roots(work: _Examination) -> None:
+def _check_roots(work: Examination) -> None:
     header, block = work.block.header, work.block
     root = merkle.root([record.id for record in block.records])
     work.require(header.records_root == root, FaultCode.RECORDS_ROOT, "root of the records is wrong")
@@ -181,7 +160,7 @@ def submission_roots(records: tuple[Record, ...], signing: Signing) -> list[tupl
     return [(sender, merkle.root(ids)) for sender, ids in by_sender.items()]
 
 
-def _check_submissions(work: _Examination) -> None:
+def _check_submissions(work: Examination) -> None:
     """Every record is covered by its sender's signature; a changed record breaks the changed sender's."""
     state, header = work.state, work.block.header
     due = submission_roots(work.block.records, state.signing)
@@ -200,7 +179,7 @@ def _check_submissions(work: _Examination) -> None:
             work.refuse(FaultCode.SUBMISSION_SIGNATURE, detail, position)
 
 
-def _check_producer_signature(work: _Examination) -> None:
+def _check_producer_signature(work: Examination) -> None:
     state, block = work.state, work.block
     if state.signing is Signing.NONE:
         work.require(
@@ -212,7 +191,7 @@ def _check_producer_signature(work: _Examination) -> None:
     work.require(sound, FaultCode.PRODUCER_SIGNATURE, "the producer did not sign this header")
 
 
-def _check_sender(work: _Examination, position: int, record: Record) -> None:
+def _check_sender(work: Examination, position: int, record: Record) -> None:
     state, height = work.state, work.block.header.height
     work.require(record.chain_id == state.chain_id, FaultCode.CHAIN_ID, "record of another chain", position)
     standing = state.standing(record.sender, height)
@@ -230,131 +209,3 @@ def _check_sender(work: _Examination, position: int, record: Record) -> None:
     work.require(
         not genesis_only or height == 0, FaultCode.GENESIS, f"{record.kind.name} after genesis", position
     )
-
-
-def _check_genesis(work: _Examination, position: int, record: Record) -> None:
-    work.require(position == 0, FaultCode.GENESIS, "GENESIS is the first record and the only one", position)
-
-
-def _check_certificate(work: _Examination, position: int, record: Record) -> None:
-    state, change = work.state, work.change
-    try:
-        certificate = Certificate.from_body(record.body)
-    except IdentityError as error:
-        raise LedgerFault(
-            Fault(FaultCode.CERTIFICATE, work.block.header.height, str(error), position)
-        ) from error
-    sound = check_certificate(certificate, state.authority_key)
-    work.require(sound, FaultCode.CERTIFICATE, "the authority did not sign this certificate", position)
-    serials = {earlier.serial for earlier in change.certificates}
-    fresh = certificate.serial not in state.serials and certificate.serial not in serials
-    work.require(fresh, FaultCode.CERTIFICATE, f"serial {certificate.serial} is taken", position)
-    address = certificate.address
-    known = {earlier.address for earlier in change.certificates}
-    sole = address != state.authority and address not in known and address not in state.certificates
-    work.require(sole, FaultCode.CERTIFICATE, f"{address.hex()} has a certificate", position)
-    change.certificates.append(certificate)
-
-
-def _check_revocation(work: _Examination, position: int, record: Record) -> None:
-    serial = record.body[0]
-    open_serial = serial in work.state.serials and serial not in work.state.revoked | work.change.revoked
-    work.require(open_serial, FaultCode.REVOKED, f"no valid certificate has serial {serial}", position)
-    work.change.revoked.add(serial)
-
-
-def _check_history(work: _Examination, position: int, record: Record) -> None:
-    site, generated, consumed = record.body
-    known = {certificate.address for certificate in work.change.certificates}
-    sound = (
-        site in known
-        and site not in work.change.histories
-        and len(generated) == len(consumed) <= work.state.params.window_periods
-        and all(value <= MAX_PERIOD_WH for value in (*generated, *consumed))
-    )
-    work.require(
-        sound, FaultCode.VERIFICATION, "a history is one a site, of equal lists inside the window", position
-    )
-    work.change.histories[site] = (np.array(generated, np.int64), np.array(consumed, np.int64))
-
-
-def _check_verification(work: _Examination, position: int, record: Record) -> None:
-    state, change = work.state, work.change
-    period, rows = record.body
-    last = state.last_period if change.last_period is None else change.last_period
-    work.require(period > last, FaultCode.VERIFICATION, f"period {period} was verified before", position)
-    energies_wh: dict[bytes, tuple[int, int]] = {}
-    for site, generated_wh, consumed_wh in rows:
-        sound = site in state.certificates and site not in energies_wh
-        work.require(sound, FaultCode.VERIFICATION, f"{site.hex()} is unknown or doubled", position)
-        inside = generated_wh <= MAX_PERIOD_WH and consumed_wh <= MAX_PERIOD_WH
-        work.require(inside, FaultCode.VERIFICATION, f"more than {MAX_PERIOD_WH} Wh in a period", position)
-        energies_wh[site] = (generated_wh, consumed_wh)
-    change.last_period = period
-    change.verified.append(energies_wh)
-
-
-def _check_credit(work: _Examination, position: int, record: Record) -> None:
-    for site, credit_ppm, _ in record.body[1]:
-        sound = site in work.state.certificates and credit_ppm <= MAX_SHARE_PPM
-        work.require(
-            sound, FaultCode.CREDIT, f"{site.hex()}: unknown, or more than {MAX_SHARE_PPM} ppm", position
-        )
-        work.change.credits[site] = credit_ppm
-
-
-def _check_link(work: _Examination, position: int, record: Record) -> None:
-    """One successor a kind, each naming the record before it, in blocks that rise as paper 000's cycle
-    does.
-    """
-    state, height, kind = work.state, work.block.header.height, record.kind
-    event: Event = work.change.events.get(record.event, state.events.get(record.event, {}))
-    work.require(record.event > 0, FaultCode.LINK, f"{kind.name} without an event", position)
-    work.require(
-        kind not in event, FaultCode.LINK, f"a second {kind.name} for event {record.event}", position
-    )
-    predecessor = PREDECESSOR[kind]
-    if predecessor is None:
-        work.require(record.body[0] == b"", FaultCode.LINK, "TTX has no record before it", position)
-    else:
-        before = event.get(predecessor)
-        if before is None:
-            work.refuse(
-                FaultCode.LINK, f"{kind.name} without {predecessor.name} in event {record.event}", position
-            )
-            return
-        same = record.body[0] == before.id
-        work.require(same, FaultCode.LINK, f"{kind.name} does not name its {predecessor.name}", position)
-        later = height > before.height or (kind is Kind.DTX and height == before.height)
-        work.require(later, FaultCode.LINK, f"{kind.name} in the block of its {predecessor.name}", position)
-    if kind is Kind.ATX:
-        trail = [event[earlier].id for earlier in (Kind.TTX, Kind.DTX, Kind.VTX)]
-        work.require(
-            list(record.body[1]) == trail, FaultCode.LINK, "ATX does not list its event's records", position
-        )
-    work.change.events[record.event] = event | {kind: Link(record.id, height)}
-
-
-def _check_closing(work: _Examination, position: int, record: Record) -> None:
-    height, state = work.block.header.height, work.state
-    due = [height + 1, state.record_count + len(work.block.records), state.head]
-    last = position == len(work.block.records) - 1
-    work.require(
-        last and list(record.body) == due,
-        FaultCode.CLOSING,
-        "closing record is not the chain's last word",
-        position,
-    )
-    work.change.closed = True
-
-
-_RULES: dict[Kind, Callable[[_Examination, int, Record], None]] = {
-    Kind.GENESIS: _check_genesis,
-    Kind.CERTIFICATE: _check_certificate,
-    Kind.REVOCATION: _check_revocation,
-    Kind.HISTORY: _check_history,
-    Kind.VERIFICATION: _check_verification,
-    Kind.CREDIT: _check_credit,
-    Kind.CLOSING: _check_closing,
-    **dict.fromkeys(PREDECESSOR, _check_link),
-}

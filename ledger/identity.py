@@ -75,7 +75,7 @@ def base58check_decode(text: str) -> bytes:
     zeros = len(text) - len(text.lstrip("1"))
     data = b"\x00" * zeros + number.to_bytes((number.bit_length() + 7) // 8, "big")
     payload, checksum = data[:-4], data[-4:]
-    if len(data) < 5 or sha256(sha256(payload).digest()).digest()[:4] != checksum:
+    if len(data) < 4 or sha256(sha256(payload).digest()).digest()[:4] != checksum:
         raise IdentityError(f"{text!r} has a wrong checksum")
     return payload
 

@@ -10,7 +10,7 @@ from . import consensus
 from .encoding import Body, encode
 
 _CHAIN_TAG = b"gridpact chain"
-MAX_GAMMA = 1 << 20
+MAX_GAMMA = 10_000  # a verifier draws gamma hashes a node and round
 MAX_WINDOW_PERIODS = 1 << 16
 
 

@@ -65,7 +65,8 @@ FIELDS: dict[Kind, tuple[str, ...]] = {
     Kind.REGISTRATION: ("period uint", "aggregator address"),
     Kind.SCHEDULE: ("period uint", "generated_wh uint", "consumed_wh uint"),
     Kind.OFFER: (
-        "period uint", "price_micro uint", "volume_wh uint", "credit_threshold_ppm uint", "subsidy_micro uint",
+        "period uint", "price_micro uint", "volume_wh uint", "credit_threshold_ppm uint",
+        "subsidy_micro uint",
     ),
     Kind.ORDER: (
         "period uint", "quantity_wh int", "limit_price_micro uint", "requote_ppm uint",
@@ -177,6 +178,7 @@ class Field:
     name: str
     type_name: str
     columns: tuple[str, ...]
+    column_types: tuple[str, ...]
     check: _Check
 
 
@@ -184,10 +186,10 @@ def _parse_field(text: str) -> Field:
     rows = re.fullmatch(r"(\w+) \[(.+)\]", text)
     if rows is None:
         name, type_name = text.split(" ")
-        return Field(name, type_name, (), _TYPES[type_name])
-    columns = [column.split(" ") for column in rows[2].split(", ")]
-    check = _all(_row(tuple(_TYPES[type_name] for _, type_name in columns)))
-    return Field(rows[1], f"[{rows[2]}]", tuple(name for name, _ in columns), check)
+        return Field(name, type_name, (), (), _TYPES[type_name])
+    names, types = zip(*(column.split(" ") for column in rows[2].split(", ")), strict=True)
+    check = _all(_row(tuple(_TYPES[type_name] for type_name in types)))
+    return Field(rows[1], f"[{rows[2]}]", names, types, check)
 
 
 SCHEMAS: dict[Kind, tuple[Field, ...]] = {

@@ -154,8 +154,7 @@ class ChainState:
     def apply(self, block: Block, change: Change) -> None:
         """Take a checked block."""
         self._ripen()
-        for certificate in change.certificates:
-            self._certify(certificate)
+        self._certify(change.certificates)
         for address, (generated_wh, consumed_wh) in change.histories.items():
             self.window.fill(self._index[address], generated_wh, consumed_wh)
         self.revoked |= change.revoked
@@ -172,13 +171,15 @@ class ChainState:
         self.seed = next_seed(self.seed, block.header.producer)
         self._draws = {}
 
-    def _certify(self, certificate: Certificate) -> None:
-        address = certificate.address
-        self.serials.add(certificate.serial)
-        if address not in self._index:
+    def _certify(self, certificates: list[Certificate]) -> None:
+        if not certificates:
+            return
+        for certificate in certificates:
+            address = certificate.address
+            self.serials.add(certificate.serial)
             self._index[address] = len(self._index)
-            self.window.grow(certificate.capacity_w)
-        self.certificates[address] = certificate
+            self.certificates[address] = certificate
+        self.window.grow(np.array([certificate.capacity_w for certificate in certificates], np.int64))
 
     def _ripen(self) -> None:
         """Let the block before the head count for the draw after the coming block."""

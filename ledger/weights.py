@@ -15,6 +15,7 @@ Int64Array = NDArray[np.int64]
 PERIODS_PER_HOUR = 4
 MAX_PERIOD_WH = 1 << 40  # 672 of them stay far inside int64
 MAX_SHARE_PPM = 1_000_000
+MAX_WINDOW_CELLS = 1 << 26  # nodes * periods: a foreign chain must not fill the memory
 
 
 class WeightWindow:
@@ -91,14 +92,15 @@ class WeightWindow:
             column[self.window_periods - count :, node] = energy_wh
             self._sums_wh[row, node] = column[:, node].sum()
 
-    def grow(self, capacity_w: int) -> None:
-        """Admit one more node, with nothing verified yet and full credit."""
-        self._cap_wh = np.append(self._cap_wh, self._cap(np.array([capacity_w], np.int64)))
-        self.credit_ppm = np.append(self.credit_ppm, np.int64(MAX_SHARE_PPM))
-        empty = np.zeros((self.window_periods, 1), np.int64)
+    def grow(self, capacity_w: Int64Array) -> None:
+        """Admit further nodes, [k] capacities in W, with nothing verified yet and full credit."""
+        nodes = len(capacity_w)
+        self._cap_wh = np.append(self._cap_wh, self._cap(capacity_w))
+        self.credit_ppm = np.append(self.credit_ppm, np.full(nodes, MAX_SHARE_PPM, np.int64))
+        empty = np.zeros((self.window_periods, nodes), np.int64)
         self._generated_wh = np.concatenate([self._generated_wh, empty], axis=1)
         self._consumed_wh = np.concatenate([self._consumed_wh, empty], axis=1)
-        self._sums_wh = np.concatenate([self._sums_wh, np.zeros((2, 1), np.int64)], axis=1)
+        self._sums_wh = np.concatenate([self._sums_wh, np.zeros((2, nodes), np.int64)], axis=1)
 
     def weights(self) -> Int64Array:
         """[n] weights in ppm * Wh."""

@@ -1,0 +1,167 @@
+"""The rules of single kinds of record: what a sound block may say, and the change that it makes.
+
+A rule takes the examination so far, the record's position and the record; it refuses or notes the change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .blocks import Block
+from .faults import Fault, FaultCode, LedgerFault
+from .identity import Certificate, IdentityError, check_certificate
+from .records import PREDECESSOR, Kind, Record
+from .state import ChainState, Change, Event, Link
+from .weights import MAX_PERIOD_WH, MAX_SHARE_PPM, MAX_WINDOW_CELLS
+
+
+@dataclass
+class Examination:
+    """A block under check and the change it would make so far."""
+
+    state: ChainState
+    block: Block
+    change: Change = field(default_factory=Change)
+
+    def refuse(self, code: FaultCode, detail: str, record: int | None = None) -> None:
+        """Raise LedgerFault for this block, or for the record at a position of it."""
+        raise LedgerFault(Fault(code, self.block.header.height, detail, record))
+
+    def require(self, sound: bool, code: FaultCode, detail: str, record: int | None = None) -> None:
+        """Refuse unless sound."""
+        if not sound:
+            self.refuse(code, detail, record)
+
+
+def _check_genesis(work: Examination, position: int, record: Record) -> None:
+    work.require(position == 0, FaultCode.GENESIS, "GENESIS is the first record and the only one", position)
+
+
+def _check_certificate(work: Examination, position: int, record: Record) -> None:
+    state, change = work.state, work.change
+    try:
+        certificate = Certificate.from_body(record.body)
+    except IdentityError as error:
+        raise LedgerFault(
+            Fault(FaultCode.CERTIFICATE, work.block.header.height, str(error), position)
+        ) from error
+    sound = check_certificate(certificate, state.authority_key)
+    work.require(sound, FaultCode.CERTIFICATE, "the authority did not sign this certificate", position)
+    serials = {earlier.serial for earlier in change.certificates}
+    fresh = certificate.serial not in state.serials and certificate.serial not in serials
+    work.require(fresh, FaultCode.CERTIFICATE, f"serial {certificate.serial} is taken", position)
+    address = certificate.address
+    known = {earlier.address for earlier in change.certificates}
+    sole = address != state.authority and address not in known and address not in state.certificates
+    work.require(sole, FaultCode.CERTIFICATE, f"{address.hex()} has a certificate", position)
+    nodes = len(state.certificates) + len(change.certificates) + 1
+    roomy = nodes * state.params.window_periods <= MAX_WINDOW_CELLS
+    work.require(roomy, FaultCode.CERTIFICATE, f"{nodes} nodes are too many for the window", position)
+    change.certificates.append(certificate)
+
+
+def _check_revocation(work: Examination, position: int, record: Record) -> None:
+    serial = record.body[0]
+    open_serial = serial in work.state.serials and serial not in work.state.revoked | work.change.revoked
+    work.require(open_serial, FaultCode.REVOKED, f"no valid certificate has serial {serial}", position)
+    work.change.revoked.add(serial)
+
+
+def _check_history(work: Examination, position: int, record: Record) -> None:
+    site, generated, consumed = record.body
+    known = {certificate.address for certificate in work.change.certificates}
+    sound = (
+        site in known
+        and site not in work.change.histories
+        and len(generated) == len(consumed) <= work.state.params.window_periods
+        and all(value <= MAX_PERIOD_WH for value in (*generated, *consumed))
+    )
+    work.require(
+        sound, FaultCode.VERIFICATION, "a history is one a site, of equal lists inside the window", position
+    )
+    work.change.histories[site] = (np.array(generated, np.int64), np.array(consumed, np.int64))
+
+
+def _check_verification(work: Examination, position: int, record: Record) -> None:
+    state, change = work.state, work.change
+    period, rows = record.body
+    last = state.last_period if change.last_period is None else change.last_period
+    work.require(period > last, FaultCode.VERIFICATION, f"period {period} was verified before", position)
+    energies_wh: dict[bytes, tuple[int, int]] = {}
+    for site, generated_wh, consumed_wh in rows:
+        sound = site in state.certificates and site not in energies_wh
+        work.require(sound, FaultCode.VERIFICATION, f"{site.hex()} is unknown or doubled", position)
+        inside = generated_wh <= MAX_PERIOD_WH and consumed_wh <= MAX_PERIOD_WH
+        work.require(inside, FaultCode.VERIFICATION, f"more than {MAX_PERIOD_WH} Wh in a period", position)
+        energies_wh[site] = (generated_wh, consumed_wh)
+    change.last_period = period
+    change.verified.append(energies_wh)
+
+
+def _check_credit(work: Examination, position: int, record: Record) -> None:
+    for site, credit_ppm, _ in record.body[1]:
+        sound = site in work.state.certificates and credit_ppm <= MAX_SHARE_PPM
+        work.require(
+            sound, FaultCode.CREDIT, f"{site.hex()}: unknown, or more than {MAX_SHARE_PPM} ppm", position
+        )
+        work.change.credits[site] = credit_ppm
+
+
+def _check_link(work: Examination, position: int, record: Record) -> None:
+    """One successor a kind, each naming the record before it, in blocks that rise as paper 000's cycle
+    does.
+    """
+    state, height, kind = work.state, work.block.header.height, record.kind
+    event: Event = work.change.events.get(record.event, state.events.get(record.event, {}))
+    work.require(record.event > 0, FaultCode.LINK, f"{kind.name} without an event", position)
+    work.require(
+        kind not in event, FaultCode.LINK, f"a second {kind.name} for event {record.event}", position
+    )
+    predecessor = PREDECESSOR[kind]
+    if predecessor is None:
+        work.require(record.body[0] == b"", FaultCode.LINK, "TTX has no record before it", position)
+    else:
+        before = event.get(predecessor)
+        if before is None:
+            work.refuse(
+                FaultCode.LINK, f"{kind.name} without {predecessor.name} in event {record.event}", position
+            )
+            return
+        same = record.body[0] == before.id
+        work.require(same, FaultCode.LINK, f"{kind.name} does not name its {predecessor.name}", position)
+        later = height > before.height or (kind is Kind.DTX and height == before.height)
+        work.require(later, FaultCode.LINK, f"{kind.name} in the block of its {predecessor.name}", position)
+    if kind is Kind.ATX:
+        trail = [event[earlier].id for earlier in (Kind.TTX, Kind.DTX, Kind.VTX)]
+        work.require(
+            list(record.body[1]) == trail, FaultCode.LINK, "ATX does not list its event's records", position
+        )
+    work.change.events[record.event] = event | {kind: Link(record.id, height)}
+
+
+def _check_closing(work: Examination, position: int, record: Record) -> None:
+    height, state = work.block.header.height, work.state
+    due = [height + 1, state.record_count + len(work.block.records), state.head]
+    last = position == len(work.block.records) - 1
+    work.require(
+        last and list(record.body) == due,
+        FaultCode.CLOSING,
+        "closing record is not the chain's last word",
+        position,
+    )
+    work.change.closed = True
+
+
+RULES: dict[Kind, Callable[[Examination, int, Record], None]] = {
+    Kind.GENESIS: _check_genesis,
+    Kind.CERTIFICATE: _check_certificate,
+    Kind.REVOCATION: _check_revocation,
+    Kind.HISTORY: _check_history,
+    Kind.VERIFICATION: _check_verification,
+    Kind.CREDIT: _check_credit,
+    Kind.CLOSING: _check_closing,
+    **dict.fromkeys(PREDECESSOR, _check_link),
+}

@@ -1,0 +1,187 @@
+"""A ledger file in words: an overview, a block with its records by field name, an event with its four
+records.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from .blocks import Block
+from .encoding import Body
+from .identity import Role, address_of, display_address
+from .params import params_of
+from .records import PREDECESSOR, SCHEMAS, Kind, Record
+from .store import Store, StoreError
+
+Names = dict[bytes, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A record and where it stands."""
+
+    height: int
+    position: int
+    record: Record
+
+
+def _node_names(blocks: list[Block]) -> Names:
+    names: Names = {}
+    for block in blocks:
+        for record in block.records:
+            if record.kind is Kind.GENESIS:
+                names[address_of(record.body[2])] = "authority"
+            elif record.kind is Kind.CERTIFICATE:
+                names[address_of(record.body[1])] = record.body[0].decode("utf-8", "replace")
+    return names
+
+
+def _readable(value: Any, type_name: str, names: Names) -> Any:
+    if type(value) is not bytes:
+        return [_readable(item, type_name, names) for item in value] if type(value) is list else value
+    if type_name == "address":
+        text = display_address(value)
+        return f"{names[value]} ({text})" if value in names else text
+    if type_name == "bytes" and value.isascii() and value.decode("ascii").isprintable():
+        return value.decode("ascii")
+    return value.hex()
+
+
+def body_fields(kind: Kind, body: Body, names: Names) -> dict[str, Any]:
+    """A body by the names of the table of fields; rows become one dictionary each."""
+    fields: dict[str, Any] = {}
+    for field, value in zip(SCHEMAS[kind], body, strict=True):
+        if field.columns:
+            types = field.column_types
+            fields[field.name] = [
+                {
+                    name: _readable(item, type_name, names)
+                    for name, type_name, item in zip(field.columns, types, row, strict=True)
+                }
+                for row in value
+            ]
+        else:
+            fields[field.name] = _readable(value, field.type_name, names)
+    return fields
+
+
+def _record_view(found: _Found, names: Names) -> dict[str, Any]:
+    record = found.record
+    return {
+        "kind": record.kind.name,
+        "block": found.height,
+        "position": found.position,
+        "id": record.id.hex(),
+        "sender": _readable(record.sender, "address", names),
+        "nonce": record.nonce,
+        "expiry": record.expiry,
+        "event": record.event,
+        "fields": body_fields(record.kind, record.body, names),
+    }
+
+
+def _all_records(blocks: list[Block]) -> Iterator[_Found]:
+    for block in blocks:
+        for position, record in enumerate(block.records):
+            yield _Found(block.header.height, position, record)
+
+
+def overview(store: Store) -> dict[str, Any]:
+    """Settings, nodes by role, counts and events of a ledger, unverified."""
+    blocks = _load(store)
+    first = blocks[0].records[0].body
+    roles: Counter[str] = Counter()
+    events: dict[int, list[str]] = {}
+    kinds: Counter[str] = Counter()
+    for found in _all_records(blocks):
+        record = found.record
+        kinds[record.kind.name] += 1
+        if record.kind is Kind.CERTIFICATE and record.body[2] in Role.__members__.values():
+            roles[Role(record.body[2]).name] += 1
+        if record.kind in PREDECESSOR:
+            events.setdefault(record.event, []).append(f"{record.kind.name}@{found.height}")
+    settings = params_of(first)
+    return {
+        "chain": blocks[0].header.chain_id.hex(),
+        "name": _readable(first[0], "bytes", {}),
+        "consensus": settings.consensus,
+        "gamma": settings.gamma,
+        "signing": settings.signing,
+        "nodes": dict(roles),
+        "blocks": len(blocks),
+        "head": blocks[-1].hash.hex(),
+        "records": dict(kinds),
+        "events": {str(event): steps for event, steps in events.items()},
+    }
+
+
+def block_view(store: Store, height: int) -> dict[str, Any]:
+    """A block's header, votes and records; StoreError when there is none of that height."""
+    blocks = _load(store)
+    names = _node_names(blocks)
+    block = next((block for block in blocks if block.header.height == height), None)
+    if block is None:
+        raise StoreError(f"{store.path} holds blocks 0..{len(blocks) - 1}, not {height}")
+    header = block.header
+    values = {
+        name: value.hex() if type(value) is bytes and name != "producer" else value
+        for name, value in header._asdict().items()
+    }
+    values["producer"] = _readable(header.producer, "address", names)
+    found = [_Found(height, position, record) for position, record in enumerate(block.records)]
+    return {
+        "hash": block.hash.hex(),
+        "header": values,
+        "votes": [_readable(vote.validator, "address", names) for vote in block.votes],
+        "records": [_record_view(each, names) for each in found],
+    }
+
+
+def event_view(store: Store, event: int) -> dict[str, Any]:
+    """An event's linked records with their blocks, and whatever else names the event."""
+    blocks = _load(store)
+    names = _node_names(blocks)
+    found = [
+        _record_view(each, names) for each in _all_records(blocks) if event and each.record.event == event
+    ]
+    if not found:
+        raise StoreError(f"{store.path} holds no event {event}")
+    return {"event": event, "records": found}
+
+
+def _load(store: Store) -> list[Block]:
+    try:
+        blocks = list(store.blocks())
+    except StoreError:
+        raise
+    except ValueError as error:
+        raise StoreError(f"{store.path} holds a block that cannot be read: {error}") from error
+    if not blocks or not blocks[0].records or blocks[0].records[0].kind is not Kind.GENESIS:
+        raise StoreError(f"{store.path} does not begin with a genesis block")
+    return blocks
+
+
+def render(view: Any, indent: int = 0) -> str:
+    """A view as indented text."""
+    pad = "  " * indent
+    if isinstance(view, dict):
+        lines = []
+        for key, value in view.items():
+            if isinstance(value, dict | list) and value:
+                lines += [f"{pad}{key}:", render(value, indent + 1)]
+            else:
+                lines.append(f"{pad}{key}: {value}")
+        return "\n".join(lines)
+    if isinstance(view, list):
+        if all(not isinstance(item, dict | list) for item in view):
+            return pad + " ".join(map(str, view))
+        return "\n".join(
+            pad + ", ".join(f"{k} {v}" for k, v in item.items())
+            if isinstance(item, dict) and not any(isinstance(value, dict | list) for value in item.values())
+            else render(item, indent + 1)
+            for item in view
+        )
+    return f"{pad}{view}"

@@ -1,0 +1,112 @@
+"""Verification of a ledger file by somebody who trusts nothing in it.
+
+The chain is rebuilt from genesis by the same check that the network runs: hashes, Merkle roots, signatures,
+certificates, links, draws. What a chain cannot show by itself is that it is the whole one, or the right one:
+a chain without its CLOSING record may have lost its tail, and a wholly different chain may be sound too. The
+head hash, kept elsewhere, tells both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from .blocks import Block
+from .check import check_votes, examine
+from .faults import Fault, FaultCode, LedgerFault
+from .records import Kind
+from .state import ChainState
+from .store import Store, StoreError
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What verification found; `fault` is None for a sound chain. Counts cover the blocks before the
+    fault.
+    """
+
+    fault: str | None
+    block: int | None
+    record: int | None
+    head: str
+    blocks: int
+    records: int
+    events: int
+    closed: bool
+    signing: str
+
+    @property
+    def sound(self) -> bool:
+        """Whether no fault was found."""
+        return self.fault is None
+
+
+def next_state(state: ChainState | None, row: int, data: bytes) -> ChainState:
+    """The state after the stored block `data` of height `row`; LedgerFault names its first fault."""
+    expected = 0 if state is None else state.height + 1
+    if row != expected:
+        raise LedgerFault(
+            Fault(FaultCode.HEIGHT, expected, f"row {row} stands where block {expected} is due")
+        )
+    try:
+        block = Block.from_bytes(data)
+    except ValueError as error:
+        raise LedgerFault(Fault(FaultCode.ENCODING, expected, str(error))) from error
+    if state is None:
+        state = _blank_state(block)
+    change = examine(state, block)
+    check_votes(state, block)
+    state.apply(block, change)
+    return state
+
+
+def _blank_state(block: Block) -> ChainState:
+    if not block.records or block.records[0].kind is not Kind.GENESIS:
+        raise LedgerFault(Fault(FaultCode.GENESIS, 0, "the first record is no GENESIS"))
+    try:
+        return ChainState(block.records[0].body)
+    except ValueError as error:
+        raise LedgerFault(Fault(FaultCode.GENESIS, 0, str(error), 0)) from error
+
+
+def verify_rows(rows: Iterable[tuple[int, bytes]], closed: bool = True, head: bytes | None = None) -> Verdict:
+    """Check stored blocks in order. `closed`: the chain must end with its CLOSING record. `head`: the hash it
+    must have.
+    """
+    state: ChainState | None = None
+    try:
+        for row, data in rows:
+            state = next_state(state, row, data)
+    except LedgerFault as refused:
+        return _verdict(state, str(refused.fault), refused.fault.height, refused.fault.record)
+    except StoreError as error:
+        return _verdict(state, str(error), None if state is None else state.height + 1, None)
+    if state is None:
+        return _verdict(state, "block 0: GENESIS: the file holds no block", 0, None)
+    if head is not None and head != state.head:
+        return _verdict(
+            state, f"block {state.height}: head is {state.head.hex()}, not {head.hex()}", state.height, None
+        )
+    if closed and not state.closed:
+        detail = "CLOSING: the chain is open: later blocks may be missing (--open accepts a running chain)"
+        return _verdict(state, f"block {state.height + 1}: {detail}", state.height + 1, None)
+    return _verdict(state, None, None, None)
+
+
+def verify_file(path: str | Path, closed: bool = True, head: bytes | None = None) -> Verdict:
+    """Check a ledger file; StoreError when it is missing or no ledger."""
+    store = Store.open(path)
+    try:
+        return verify_rows(store.rows(), closed, head)
+    finally:
+        store.close()
+
+
+def _verdict(state: ChainState | None, fault: str | None, block: int | None, record: int | None) -> Verdict:
+    if state is None:
+        return Verdict(fault, block, record, "", 0, 0, 0, False, "")
+    return Verdict(
+        fault, block, record, state.head.hex(), state.height + 1, state.record_count, len(state.events),
+        state.closed, state.params.signing,
+    )  # fmt: skip

@@ -1,0 +1,74 @@
+"""A small network and its chain, shared by the ledger's tests."""
+
+import numpy as np
+import pytest
+
+from ledger.chain import Chain
+from ledger.identity import Role
+from ledger.params import Params
+from ledger.records import Draft, Kind
+from ledger.roster import NodeSpec, Roster
+
+ENO, AGGREGATOR, FIRST, LAST = 0, 1, 3, 7  # sender indices: ENO, two aggregators, prosumers 3..7
+
+
+@pytest.fixture(scope="session")
+def roster() -> Roster:
+    specs = [NodeSpec("eno", Role.ENO, 400_000)]
+    specs += [NodeSpec(f"aggregator {i}", Role.AGGREGATOR, 1_000) for i in range(2)]
+    specs += [NodeSpec(f"prosumer {i}", Role.PROSUMER, 20_000) for i in range(5)]
+    return Roster.create(7, specs)
+
+
+@pytest.fixture(scope="session")
+def history(roster):
+    values = np.random.default_rng(1).integers(0, 2_000, (2, len(roster), 20))
+    values[:, :FIRST] = 0
+    return values[0], values[1]
+
+
+def period_drafts(roster: Roster, period: int) -> list[Draft]:
+    """Orders, readings, a trade, and the verification and settlement of a period; event p+1 starts in period p."""
+    site = [member.address for member in roster.members]
+    drafts = [
+        Draft(Kind.ORDER, i, 0, [period, -500 * i, 200_000, 0, [[100, 50_000]]])
+        for i in range(FIRST, LAST + 1)
+    ]
+    drafts += [Draft(Kind.READING, i, 0, [period, 10 * i, 700 + period]) for i in range(FIRST, LAST + 1)]
+    drafts.append(Draft(Kind.OFFER, AGGREGATOR, 0, [period, 90_000, 3_000, 500_000, 70_000]))
+    drafts.append(Draft(Kind.TRADE, ENO, 0, [period, site[3], site[4], 250, 210_000]))
+    rows = [[site[i], 10 * i, 700 + period] for i in range(FIRST, LAST + 1)]
+    drafts.append(Draft(Kind.VERIFICATION, ENO, 0, [period, rows]))
+    drafts.append(Draft(Kind.SETTLEMENT, ENO, 0, [period, [[site[3], site[4], 52_500, 0]]]))
+    return drafts
+
+
+def event_drafts(roster: Roster, step: int) -> list[Draft]:
+    """Event 1 over three blocks: TTX and DTX in the first, VTX in the second, ATX in the third."""
+    site = roster.members[FIRST].address
+    steps = [
+        [
+            Draft(Kind.TTX, ENO, 1, [b"", 1, 5, 2, -4_000]),
+            Draft(Kind.DTX, ENO, 1, [b"", 1, [[site, -4_000, 60_000]]]),
+        ],
+        [Draft(Kind.VTX, ENO, 1, [b"", [[site, -4_000, -3_900]]])],
+        [Draft(Kind.ATX, ENO, 1, [b"", [], [[roster.members[ENO].address, site, 234_000, 2]]])],
+    ]
+    return steps[step]
+
+
+@pytest.fixture
+def make_chain(roster, history):
+    def build(store=None, name=b"test", **settings) -> Chain:
+        params = Params(**({"gamma": 20, "window_periods": 24} | settings))
+        return Chain.create(params, roster, history, name=name, store=store)
+
+    return build
+
+
+def grow(chain: Chain, blocks: int) -> None:
+    """Seal blocks with a dispatch event in blocks 2 to 4."""
+    for _ in range(blocks):
+        period = chain.height + 1
+        extra = event_drafts(chain.roster, period - 2) if 2 <= period <= 4 else []
+        chain.seal([*extra, *period_drafts(chain.roster, period)])

@@ -1,0 +1,234 @@
+"""The ledger file: every altered value in it is found, and the commands say what they find."""
+
+import json
+import shutil
+import sqlite3
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ledger.__main__ import main
+from ledger.chain import Chain
+from ledger.encoding import decode, encode
+from ledger.params import Params
+from ledger.store import Store, StoreError
+from ledger.verify import verify_file, verify_rows
+
+from .conftest import ENO, grow, period_drafts
+
+SIGNINGS = ["none", "period", "record"]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, roster, history):
+    """A closed chain of 12 blocks a signing mode: mode -> (path, head)."""
+    made = {}
+    for signing in SIGNINGS:
+        path = tmp_path_factory.mktemp("ledger") / f"{signing}.sqlite"
+        with Store.create(path) as store:
+            params = Params(gamma=10, window_periods=24, signing=signing)
+            chain = Chain.create(params, roster, history, store=store)
+            grow(chain, 10)
+            chain.close(ENO, period_drafts(roster, 11))
+        made[signing] = (path, chain.head)
+    return made
+
+
+def rows_of(path):
+    store = Store.open(path)
+    try:
+        return list(store.rows())
+    finally:
+        store.close()
+
+
+@pytest.mark.parametrize("signing", SIGNINGS)
+def test_a_finished_run_is_one_sound_file(finished, signing):
+    path, head = finished[signing]
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+    verdict = verify_file(path, head=head)
+    assert verdict.sound
+    assert (verdict.head, verdict.blocks, verdict.events, verdict.closed) == (head.hex(), 12, 1, True)
+    assert verdict.signing == signing
+
+
+@pytest.mark.parametrize("signing", SIGNINGS)
+@settings(max_examples=150, deadline=None)
+@given(data=st.data())
+def test_every_altered_byte_is_found(finished, signing, data):
+    rows = rows_of(finished[signing][0])
+    row = data.draw(st.integers(0, len(rows) - 1))
+    height, block = rows[row]
+    if data.draw(st.integers(0, 9)) == 0:
+        rows[row] = (data.draw(st.integers(-(2**63), 2**63 - 1).filter(lambda x: x != height)), block)
+        rows.sort()
+        found = verify_rows(rows)
+        assert not found.sound
+        return
+    place = data.draw(st.integers(0, len(block) - 1))
+    value = data.draw(st.integers(0, 255).filter(lambda x: x != block[place]))
+    rows[row] = (height, block[:place] + bytes([value]) + block[place + 1 :])
+    found = verify_rows(rows)
+    assert not found.sound
+    assert found.block <= height + 1
+
+
+@pytest.mark.parametrize("signing", SIGNINGS)
+@pytest.mark.parametrize("row", range(12))
+def test_lost_swapped_and_added_rows_are_found(finished, signing, row):
+    rows = rows_of(finished[signing][0])
+    assert not verify_rows(rows[:row] + rows[row + 1 :]).sound
+    assert not verify_rows(rows[:row]).sound
+    assert not verify_rows([*rows, (12, rows[row][1])]).sound
+    other = (row + 1) % len(rows)
+    swapped = dict(rows) | {row: rows[other][1], other: rows[row][1]}
+    assert not verify_rows(sorted(swapped.items())).sound
+
+
+@pytest.mark.parametrize("signing", ["period", "record"])
+@pytest.mark.parametrize("row", range(12))
+def test_a_vote_taken_away_is_found(finished, signing, row):
+    rows = rows_of(finished[signing][0])
+    header, signature, votes, submissions, records = decode(rows[row][1])
+    rows[row] = (row, encode([header, signature, votes[1:], submissions, records]))
+    assert verify_rows(rows).sound == (row == 0)  # genesis has no votes to take
+
+
+def test_a_cut_tail_needs_the_closing_record_or_the_head(finished):
+    path, head = finished["period"]
+    rows = rows_of(path)[:-1]
+    assert verify_rows(rows, closed=False).sound
+    assert "CLOSING" in verify_rows(rows).fault
+    assert "head is" in verify_rows(rows, closed=False, head=head).fault
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE blocks SET height = 40 WHERE height = 3",
+        "UPDATE blocks SET block = x'' WHERE height = 3",
+        "UPDATE blocks SET block = zeroblob(20000000) WHERE height = 3",
+        "DELETE FROM blocks WHERE height = 3",
+        "DELETE FROM blocks",
+        "INSERT INTO blocks SELECT height + 12, block FROM blocks WHERE height = 11",
+        "INSERT INTO blocks VALUES (-1, x'00')",
+    ],
+)
+def test_statements_that_alter_the_table(finished, tmp_path, capsys, statement):
+    path = tmp_path / "altered.sqlite"
+    shutil.copy(finished["period"][0], path)
+    connection = sqlite3.connect(path)
+    connection.execute(statement)
+    connection.commit()
+    connection.close()
+    assert main(["verify", str(path)]) == 1
+    assert capsys.readouterr().out.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "PRAGMA user_version = 2",
+        "PRAGMA application_id = 1",
+        "CREATE TABLE notes (text)",
+        "ALTER TABLE blocks ADD COLUMN note TEXT",
+        "CREATE INDEX i ON blocks (block)",
+        "CREATE TRIGGER t AFTER INSERT ON blocks BEGIN DELETE FROM blocks; END",
+    ],
+)
+def test_a_changed_layout_is_no_ledger(finished, tmp_path, capsys, statement):
+    path = tmp_path / "altered.sqlite"
+    shutil.copy(finished["period"][0], path)
+    connection = sqlite3.connect(path)
+    connection.execute(statement)
+    connection.commit()
+    connection.close()
+    for command in ("verify", "show"):
+        assert main([command, str(path)]) == 2
+        assert "no ledger of layout 1" in capsys.readouterr().err
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_damaged_files_never_crash(finished, tmp_path_factory, data):
+    original = finished["period"][0].read_bytes()
+    size = data.draw(st.integers(0, len(original)))
+    place = data.draw(st.integers(0, max(size - 1, 0)))
+    noise = data.draw(st.binary(max_size=40))
+    path = tmp_path_factory.mktemp("damaged") / "x.sqlite"
+    path.write_bytes(original[:place] + noise + original[place + len(noise) : size])
+    assert main(["verify", str(path)]) in (0, 1, 2)
+    assert main(["show", str(path)]) in (0, 2)
+
+
+def test_not_a_ledger(tmp_path, capsys):
+    text = tmp_path / "text.txt"
+    text.write_text("no database " * 100)
+    empty = tmp_path / "empty"
+    empty.touch()
+    other = tmp_path / "other.sqlite"
+    connection = sqlite3.connect(other)
+    connection.execute("CREATE TABLE t (a)")
+    connection.close()
+    for path in (text, empty, other, tmp_path, tmp_path / "missing"):
+        for command in ("verify", "show"):
+            assert main([command, str(path)]) == 2
+            captured = capsys.readouterr()
+            assert captured.out == ""
+            assert captured.err.count("\n") == 1
+    assert not (tmp_path / "missing").exists()
+
+
+def test_commands(finished, capsys):
+    path, head = finished["period"]
+    assert main(["verify", str(path), "--head", head.hex()]) == 0
+    assert capsys.readouterr().out.endswith(f"head {head.hex()}\n")
+    assert main(["verify", str(path), "--head", "00" * 32]) == 1
+    capsys.readouterr()
+    assert main(["verify", str(path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["sound"] is True
+    assert main(["show", str(path), "--json"]) == 0
+    overview = json.loads(capsys.readouterr().out)
+    assert overview["events"] == {"1": ["TTX@2", "DTX@2", "VTX@3", "ATX@4"]}
+    assert overview["nodes"] == {"ENO": 1, "AGGREGATOR": 2, "PROSUMER": 5}
+    assert main(["show", str(path), "--event", "1", "--json"]) == 0
+    records = json.loads(capsys.readouterr().out)["records"]
+    assert records[3]["fields"]["trail"] == [record["id"] for record in records[:3]]
+    assert main(["show", str(path), "--block", "2"]) == 0
+    shown = capsys.readouterr().out
+    assert "reserve" not in shown
+    assert "energy_wh: 250" in shown
+    assert "prosumer 1 (G" in shown
+    assert main(["show", str(path), "--block", "99"]) == 2
+    assert main(["show", str(path), "--event", "9"]) == 2
+
+
+def test_as_a_program(finished):
+    path, head = finished["none"]
+    done = subprocess.run(
+        [sys.executable, "-m", "ledger", "verify", str(path)], capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert head.hex() in done.stdout
+
+
+def test_a_running_ledger_can_be_read(tmp_path, roster, make_chain):
+    path = tmp_path / "run.sqlite"
+    store = Store.create(path, durability="normal")
+    chain = make_chain(store=store)
+    grow(chain, 2)
+    assert verify_file(path, closed=False).head == chain.head.hex()
+    grow(chain, 1)
+    assert verify_file(path, closed=False).blocks == 4
+    store.close()
+    with pytest.raises(StoreError, match="never written over"):
+        Store.create(path)
+    reader = Store.open(path)
+    with pytest.raises(StoreError, match="to read"):
+        reader.append(chain.genesis)
+    reader.close()
+    with pytest.raises(ValueError, match="allowed: full, normal"):
+        Store.create(tmp_path / "x", durability="none")
