@@ -1,4 +1,5 @@
-"""Dispatch rules, one a file: who adjusts how much so that awards are met at least cost inside the grid's limits.
+"""Dispatch rules, one a file: who adjusts how much so that awards are met at least cost inside the grid's
+limits.
 
 A rule is a file with one function
 

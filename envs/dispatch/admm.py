@@ -1,20 +1,21 @@
-"""Sharing ADMM (Boyd et al. 2011, section 7.3, for several rows): the distributed dispatch of paper 000 eq. 7.
+"""Sharing ADMM (Boyd et al. 2011, section 7.3, for several rows): the distributed dispatch of paper 000 eq.
+7.
 
-Each round a site receives one number per row, r = y - z + u (what the row lacks a head, plus its price), and answers
-with its own power from its own blocks alone,
+Each round a site receives one number per row, r = y - z + u (what the row lacks a head, plus its price), and
+answers with its own power from its own blocks alone,
 
     x_i <- argmin f_i(x) + rho/2 |A_i (x - x_i) + r|^2      in closed form over the blocks,
 
-y is the mean contribution, z its projection on the row's bounds, u <- u + y - z the running price: -rho u. Means run
-over a row's own participants, so that an award row of four sites is not slowed down by thirty others. rho follows
-the two residuals.
+y is the mean contribution, z its projection on the row's bounds, u <- u + y - z the running price: -rho u.
+Means run over a row's own participants, so that an award row of four sites is not slowed down by thirty
+others. rho follows the two residuals.
 
-Costs are piecewise linear, so the optimum is a corner and ADMM's last digits are slow. With `polish` (the default),
-once ADMM's prices have settled roughly, blocks that are clearly in or out at these prices stay so, the few others are
-solved exactly (dual simplex), and every block is checked against the exact prices: the answer is then optimal to
-rounding. A failed check lets ADMM go on and takes more blocks as open next time; the last attempt takes all of them
-and, if that has no solution, proves the rows infeasible. Without a solution the rule restores the equality rows,
-cheapest block first, and reports converged = False.
+Costs are piecewise linear, so the optimum is a corner and ADMM's last digits are slow. With `polish` (the
+default), once ADMM's prices have settled roughly, blocks that are clearly in or out at these prices stay so,
+the few others are solved exactly (dual simplex), and every block is checked against the exact prices: the
+answer is then optimal to rounding. A failed check lets ADMM go on and takes more blocks as open next time;
+the last attempt takes all of them and, if that has no solution, proves the rows infeasible. Without a
+solution the rule restores the equality rows, cheapest block first, and reports converged = False.
 """
 
 from __future__ import annotations
@@ -24,14 +25,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from envs.dispatch.base import Dispatch, DispatchSettings, checked, empty_answer
+from envs.dispatch.base import DEFAULTS, Dispatch, DispatchSettings, checked, empty_answer
 from envs.dispatch.blocks import move_row, row_scales, share_ties, totals, worst_violation
 from envs.dispatch.dual_simplex import INFEASIBLE, OPTIMAL, dual_simplex
 
 CHECK_EVERY = 10  # rounds between looks at the residuals
-FIRST_POLISH = 1e-2  # relative residual at which the first polish is tried
-LAST_POLISH = 400  # rounds after which every block is taken as open
-BALANCE = 5.0  # ratio of the residuals beyond which rho is changed
+FIRST_POLISH = 5e-2  # relative residual at which the first polish is tried; a failed one waits as long again
+LAST_POLISH = 200  # rounds after which every block is taken as open
+OPEN_WITHIN = 0.05  # margin, relative to the largest price, within which the first polish leaves blocks open
+BALANCE = 10.0  # ratio of the residuals beyond which rho is changed
+BALANCE_ROUNDS = 100  # rho is constant afterwards: convergence is proved for a constant one
 
 
 class Sharing(NamedTuple):
@@ -123,10 +126,11 @@ def _stationarity(
 
 @njit(cache=True)
 def _polish(
-    price: np.ndarray, size: np.ndarray, share: Sharing, open_within: float, tolerance_kw: float, tolerance_price: float,
-    q: np.ndarray, y: np.ndarray,
+    price: np.ndarray, size: np.ndarray, share: Sharing, open_within: float, tolerance_kw: float,
+    tolerance_price: float, q: np.ndarray, y: np.ndarray,
 ) -> int:
-    """Exact solution over the blocks whose margin at prices y (rows,) is at most `open_within`; q and y in place.
+    """Exact solution over the blocks whose margin at prices y (rows,) is at most `open_within`; q and y in
+    place.
 
     OPTIMAL only when every block, open or not, agrees with the exact prices.
     """
@@ -189,11 +193,11 @@ def _margins(price: np.ndarray, share: Sharing, y: np.ndarray, margin: np.ndarra
 
 @njit(cache=True)
 def _share_equal_offers(
-    price: np.ndarray, size: np.ndarray, a: np.ndarray, lower: np.ndarray, upper: np.ndarray, share: Sharing,
-    tolerance_kw: float, tolerance_price: float, q: np.ndarray, x: np.ndarray, y: np.ndarray,
+    price: np.ndarray, size: np.ndarray, a: np.ndarray, lower: np.ndarray, upper: np.ndarray,
+    share: Sharing, tolerance_kw: float, tolerance_price: float, q: np.ndarray, x: np.ndarray, y: np.ndarray,
 ) -> None:
-    """Pro rata among equal prices at the margin: over sites that agree in the rows that matter, if the other rows
-    bear it, else over sites that agree in every row."""
+    """Pro rata among equal prices at the margin: over sites that agree in the rows that matter, if the other
+    rows bear it, else over sites that agree in every row."""
     margin, before = np.empty(price.shape), q.copy()
     _margins(price, share, y, margin)
     tied = np.abs(margin) <= tolerance_price
@@ -208,10 +212,11 @@ def _share_equal_offers(
 
 @njit(cache=True)
 def _iterate(
-    price: np.ndarray, size: np.ndarray, share: Sharing, price_scale: float, kw_scale: float, max_iterations: int,
-    tolerance: float, polish: bool, x: np.ndarray, q: np.ndarray, y: np.ndarray,
+    price: np.ndarray, size: np.ndarray, share: Sharing, price_scale: float, kw_scale: float,
+    max_iterations: int, tolerance: float, polish: bool, x: np.ndarray, q: np.ndarray, y: np.ndarray,
 ) -> tuple[int, int]:
-    """ADMM rounds with polish attempts; (rounds, status). With OPTIMAL, q and the scaled prices y are the answer."""
+    """ADMM rounds with polish attempts; (rounds, status). With OPTIMAL, q and the scaled prices y are the
+    answer."""
     rows = len(share.low)
     u, broadcast, broadcast_before = np.zeros(rows), np.zeros(rows), np.zeros(rows)
     x_before = np.zeros(len(x))
@@ -219,7 +224,7 @@ def _iterate(
     for r in range(rows):
         z = min(max(0.0, share.low[r]), share.high[r]) / share.members[r]
         broadcast[r] = -z
-    goal, open_within = FIRST_POLISH, 0.05 * price_scale
+    next_try, open_within = 0, OPEN_WITHIN * price_scale
     for rounds in range(1, max_iterations + 1):
         looking = rounds % CHECK_EVERY == 0 or rounds == max_iterations
         if looking:
@@ -230,25 +235,33 @@ def _iterate(
             continue
         dual = _stationarity(share, rho, x - x_before, u, broadcast_before) / price_scale
         last = rounds >= min(LAST_POLISH, max_iterations)
-        if polish and (max(primal, dual) <= goal or last):
+        if polish and (last or (rounds >= next_try and max(primal, dual) <= FIRST_POLISH)):
             y[:] = -rho * u
+            within = np.inf if last else open_within
             status = _polish(
-                price, size, share, np.inf if last else open_within, tolerance * kw_scale, tolerance * price_scale, q, y
+                price, size, share, within, tolerance * kw_scale, tolerance * price_scale, q, y
             )
             if status == OPTIMAL or last:
                 return rounds, status
-            goal, open_within = 0.3 * goal, 2.0 * open_within
+            next_try, open_within = 2 * rounds, 2.0 * open_within
         elif max(primal, dual) <= tolerance:
             y[:] = -rho * u
             return rounds, OPTIMAL
-        factor = 2.0 if primal > BALANCE * dual else (0.5 if dual > BALANCE * primal else 1.0)
-        if factor != 1.0:
-            rho *= factor
-            for r in range(rows):
-                broadcast[r] += u[r] / factor - u[r]
-                u[r] /= factor
+        if rounds <= BALANCE_ROUNDS:
+            rho *= _rebalance(primal, dual, u, broadcast)
     y[:] = -rho * u
     return max_iterations, INFEASIBLE
+
+
+@njit(cache=True)
+def _rebalance(primal: float, dual: float, u: np.ndarray, broadcast: np.ndarray) -> float:
+    """The factor by which rho moves toward equal residuals; u and the broadcast keep the prices rho u as they
+    are."""
+    factor = 2.0 if primal > BALANCE * dual else (0.5 if dual > BALANCE * primal else 1.0)
+    for r in range(len(u)):
+        broadcast[r] += u[r] / factor - u[r]
+        u[r] /= factor
+    return factor
 
 
 @njit(cache=True)
@@ -263,8 +276,8 @@ def _blocks_of(size: np.ndarray, x: np.ndarray, q: np.ndarray) -> None:
 
 @njit(cache=True)
 def _solve_world(
-    price: np.ndarray, size: np.ndarray, a: np.ndarray, lower: np.ndarray, upper: np.ndarray, max_iterations: int,
-    tolerance: float, polish: bool, q: np.ndarray, x: np.ndarray, dual: np.ndarray,
+    price: np.ndarray, size: np.ndarray, a: np.ndarray, lower: np.ndarray, upper: np.ndarray,
+    max_iterations: int, tolerance: float, polish: bool, q: np.ndarray, x: np.ndarray, dual: np.ndarray,
 ) -> tuple[int, float, bool]:
     """One world in place; (rounds, worst scaled row violation, converged)."""
     share = _scaled(a, lower, upper)
@@ -273,7 +286,9 @@ def _solve_world(
     y = np.zeros(len(lower))
     rounds, status = 0, INFEASIBLE
     if _reachable(share, size, tolerance_kw):
-        rounds, status = _iterate(price, size, share, price_scale, kw_scale, max_iterations, tolerance, polish, x, q, y)
+        rounds, status = _iterate(
+            price, size, share, price_scale, kw_scale, max_iterations, tolerance, polish, x, q, y
+        )
     if status == OPTIMAL and polish:
         _share_equal_offers(
             price, size, a, lower, upper, share, tolerance_kw, 1e-9 * price_scale, q, x, y
@@ -308,9 +323,10 @@ def _reachable(share: Sharing, size: np.ndarray, tolerance_kw: float) -> bool:
 
 @njit(cache=True)
 def _solve_batch(
-    price: np.ndarray, size: np.ndarray, a: np.ndarray, lower: np.ndarray, upper: np.ndarray, rows: np.ndarray,
-    active: np.ndarray, max_iterations: int, tolerance: float, polish: bool, q: np.ndarray, x: np.ndarray,
-    iterations: np.ndarray, residual: np.ndarray, converged: np.ndarray, dual: np.ndarray,
+    price: np.ndarray, size: np.ndarray, a: np.ndarray, lower: np.ndarray, upper: np.ndarray,
+    rows: np.ndarray, active: np.ndarray, max_iterations: int, tolerance: float, polish: bool,
+    q: np.ndarray, x: np.ndarray, iterations: np.ndarray, residual: np.ndarray, converged: np.ndarray,
+    dual: np.ndarray,
 ) -> None:
     for w in range(len(active)):
         if active[w]:
@@ -323,7 +339,7 @@ def _solve_batch(
 
 def solve(
     price: Any, size: Any, a: Any, lower: Any, upper: Any, rows: Any, active: Any,
-    settings: DispatchSettings = DispatchSettings(),
+    settings: DispatchSettings = DEFAULTS,
 ) -> Dispatch:
     """Least-cost dispatch of every active world; shapes and units in `envs.dispatch.base`.
 

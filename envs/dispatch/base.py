@@ -6,8 +6,8 @@ non-decreasing prices, and per world
     minimise   sum_i sum_m price[i, m] q[i, m]
     subject to 0 <= q[i, m] <= size[i, m],   lower[r] <= sum_i a[r, i] x_i <= upper[r],   x_i = sum_m q[i, m].
 
-Award rows are equalities (lower = upper) with 0/1 entries; network rows carry sensitivities. Equal prices share pro
-rata to their sizes. Prices are per kWh, powers kW, so the objective is money per hour.
+Award rows are equalities (lower = upper) with 0/1 entries; network rows carry sensitivities. Equal prices
+share pro rata to their sizes. Prices are per kWh, powers kW, so the objective is money per hour.
 """
 
 from __future__ import annotations
@@ -25,13 +25,16 @@ class DispatchSettings(NamedTuple):
     polish: bool = True  # finish ADMM's last digits exactly, see `envs.dispatch.admm`
 
 
+DEFAULTS = DispatchSettings()
+
+
 class Dispatch(NamedTuple):
     """The answer, worlds first. Worlds that are not active have zeros and count as converged."""
 
     q_kw: np.ndarray  # (worlds, sites, blocks)
     x_kw: np.ndarray  # (worlds, sites), the sum of each site's blocks
     iterations: np.ndarray  # (worlds,) int64
-    residual_kw: np.ndarray  # (worlds,) worst row violation, each row scaled to a mean-square coefficient of 1
+    residual_kw: np.ndarray  # (worlds,) worst row violation, rows scaled to a mean-square coefficient of 1
     converged: np.ndarray  # (worlds,) bool: the rows hold and the cost is the least
     duals: np.ndarray  # (worlds, rows): what one unit more of a row's bound costs
 
@@ -49,22 +52,24 @@ class Problem(NamedTuple):
 
 
 def checked(
-    price: Any, size_kw: Any, a: Any, lower: Any, upper: Any, rows: Any, active: Any, settings: DispatchSettings
+    price: Any, size_kw: Any, a: Any, lower: Any, upper: Any, rows: Any, active: Any,
+    settings: DispatchSettings,
 ) -> Problem:
     """The input as a `Problem`. Raises ValueError naming the array, what is wrong and what is allowed."""
+    floats = [np.ascontiguousarray(value, dtype=np.float64) for value in (price, size_kw, a, lower, upper)]
     problem = Problem(
-        *(np.ascontiguousarray(value, dtype=np.float64) for value in (price, size_kw, a, lower, upper)),
-        np.ascontiguousarray(rows, dtype=np.int64),
-        np.ascontiguousarray(active, dtype=np.bool_),
+        floats[0], floats[1], floats[2], floats[3], floats[4],
+        np.ascontiguousarray(rows, dtype=np.int64), np.ascontiguousarray(active, dtype=np.bool_),
     )
     if problem.price.ndim != 3 or problem.a.ndim != 3:
         raise ValueError("price must have shape (worlds, sites, blocks) and a (worlds, rows, sites)")
     worlds, sites, blocks = problem.price.shape
     row_count = problem.a.shape[1]
-    wanted = Problem(
-        *((worlds, sites, blocks),) * 2, (worlds, row_count, sites), *((worlds, row_count),) * 2, *((worlds,),) * 2
+    block_shape, bound_shape = (worlds, sites, blocks), (worlds, row_count)
+    needed = (
+        block_shape, block_shape, (worlds, row_count, sites), bound_shape, bound_shape, (worlds,), (worlds,)
     )
-    for name, array, shape in zip(Problem._fields, problem, wanted, strict=True):
+    for name, array, shape in zip(Problem._fields, problem, needed, strict=True):
         if array.shape != shape:
             raise ValueError(f"{name} has shape {array.shape}; {shape} is needed")
     if settings.max_iterations < 1 or not settings.tolerance > 0:
@@ -83,11 +88,11 @@ def _check_values(problem: Problem) -> None:
     if (problem.size_kw[live] < 0).any():
         raise ValueError("size_kw holds a negative size; blocks are offered from 0 upwards")
     if (np.diff(problem.price[live], axis=2) < 0).any():
-        raise ValueError("price falls from one block of a site to the next; marginal blocks need non-decreasing prices")
+        raise ValueError("price falls from block to block; marginal blocks have non-decreasing prices")
     used = np.arange(problem.lower.shape[1]) < problem.rows[:, None]
     used &= live[:, None]
     if not (problem.lower <= problem.upper)[used].all():
-        raise ValueError("lower exceeds upper, or is NaN, in a row; allowed: lower <= upper, infinite where open")
+        raise ValueError("a row has lower > upper or NaN; allowed: lower <= upper, infinite where open")
 
 
 def empty_answer(problem: Problem) -> Dispatch:

@@ -53,45 +53,47 @@ def worst_violation(
 
 
 @njit(cache=True)
-def move_row(price: np.ndarray, size: np.ndarray, a: np.ndarray, target: float, r: int, x: np.ndarray,
-             q: np.ndarray) -> None:
+def move_row(
+    price: np.ndarray, size: np.ndarray, a: np.ndarray, target: float, r: int, x: np.ndarray, q: np.ndarray
+) -> None:
     """Bring row r to `target` by its own sites: cheapest open blocks up, or dearest filled blocks down.
 
-    Blocks of equal cost per unit of the row move pro rata to what they have left. Stops short when blocks run out.
+    Blocks of equal cost per unit of the row move pro rata to what they have left. Stops short when blocks run
+    out. q (sites, blocks) and x (sites,) change in place.
     """
     missing = target - row_value(a, x, r)
-    done = np.zeros(q.shape, np.bool_)
-    while missing != 0.0:
-        best = np.inf
+    sign = 1.0 if missing > 0.0 else -1.0
+    floor = -np.inf  # unit cost of the blocks used up so far
+    while sign * missing > 0.0:
+        best, reach = np.inf, 0.0
         for i in range(q.shape[0]):
+            if a[r, i] == 0.0:
+                continue
             for m in range(q.shape[1]):
-                room = _room(size[i, m], q[i, m], a[r, i] * missing)
-                if room > 0.0 and not done[i, m]:
-                    best = min(best, _unit_cost(price[i, m], a[r, i], missing))
+                room = _room(size[i, m], q[i, m], sign * a[r, i])
+                cost = sign * price[i, m] / a[r, i]
+                if room > 0.0 and floor < cost <= best:
+                    reach = (reach if cost == best else 0.0) + abs(a[r, i]) * room
+                    best = cost
         if best == np.inf:
-            return
-        reach = 0.0
-        for i in range(q.shape[0]):
-            for m in range(q.shape[1]):
-                room = _room(size[i, m], q[i, m], a[r, i] * missing)
-                if room > 0.0 and not done[i, m] and _unit_cost(price[i, m], a[r, i], missing) == best:
-                    reach += abs(a[r, i]) * room
+            break
         share = min(1.0, abs(missing) / reach)
-        sign = 1.0 if missing > 0.0 else -1.0
         for i in range(q.shape[0]):
+            if a[r, i] == 0.0:
+                continue
             for m in range(q.shape[1]):
-                room = _room(size[i, m], q[i, m], a[r, i] * missing)
-                if room > 0.0 and not done[i, m] and _unit_cost(price[i, m], a[r, i], missing) == best:
+                if sign * price[i, m] / a[r, i] == best:
                     up = sign * a[r, i] > 0.0
-                    full = size[i, m] if up else 0.0
-                    q[i, m] = full if share >= 1.0 else q[i, m] + (share * room if up else -share * room)
-                    done[i, m] = True
-        totals(q, x)
-        if share < 1.0 or reach == abs(missing):
-            return
-        missing = target - row_value(a, x, r)
-        if sign * missing <= 0.0:  # rounding carried the sum past the target
-            return
+                    step = share * _room(size[i, m], q[i, m], sign * a[r, i])
+                    if share < 1.0:
+                        q[i, m] += step if up else -step
+                    else:
+                        q[i, m] = size[i, m] if up else 0.0
+        floor = best
+        missing -= sign * share * reach
+        if share < 1.0:
+            break
+    totals(q, x)
 
 
 @njit(cache=True)
@@ -103,16 +105,11 @@ def _room(size: float, q: float, direction: float) -> float:
 
 
 @njit(cache=True)
-def _unit_cost(price: float, entry: float, missing: float) -> float:
-    """Cost of one unit of the row in the direction that is missing."""
-    return price / entry if missing > 0.0 else -price / entry
-
-
-@njit(cache=True)
 def share_ties(
     price: np.ndarray, size: np.ndarray, a: np.ndarray, compare: np.ndarray, tied: np.ndarray, q: np.ndarray
 ) -> None:
-    """Spread equal offers pro rata: blocks marked `tied` of one price whose sites agree in the rows of `compare`.
+    """Spread equal offers pro rata: blocks marked `tied` of one price whose sites agree in the rows of
+    `compare`.
 
     The sum over such a group, and with it every compared row and the cost, stays as it is.
     """
@@ -140,7 +137,7 @@ def share_ties(
 
 @njit(cache=True)
 def _same_column(a: np.ndarray, compare: np.ndarray, i: int, j: int) -> bool:
+    same = True
     for r in range(a.shape[0]):
-        if compare[r] and a[r, i] != a[r, j]:
-            return False
-    return True
+        same = same and (not compare[r] or a[r, i] == a[r, j])
+    return same

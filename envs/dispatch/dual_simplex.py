@@ -1,8 +1,10 @@
-"""A bounded dual simplex for few rows and many blocks, used to finish ADMM exactly and as a central yardstick.
+"""A bounded dual simplex for few rows and many blocks, used to finish ADMM exactly and as a central
+yardstick.
 
-minimise c.v subject to sum_j column_j v_j = s, 0 <= v <= size, lower <= s <= upper. The row slacks are the first
-basis, which is dual feasible whatever the prices (a block with a negative price starts full), so no first phase is
-needed. The ratio test flips bounds on its way. Work grows with rows x blocks; the basis inverse is rows x rows.
+minimise c.v subject to sum_j column_j v_j = s, 0 <= v <= size, lower <= s <= upper. The row slacks are the
+first basis, which is dual feasible whatever the prices (a block with a negative price starts full), so no
+first phase is needed. The ratio test flips bounds on its way. Work grows with rows x blocks; the basis
+inverse is rows x rows.
 """
 
 from __future__ import annotations
@@ -21,8 +23,8 @@ def dual_simplex(
 ) -> int:
     """Solve into value (blocks,) and dual (rows,).
 
-    cost, size (blocks,), column (blocks, rows), lower, upper (rows,). Returns OPTIMAL, INFEASIBLE (proved by an
-    unbounded dual), or STALLED when the cap on pivots is reached.
+    cost, size (blocks,), column (blocks, rows), lower, upper (rows,). Returns OPTIMAL, INFEASIBLE (proved by
+    an unbounded dual), or STALLED when the cap on pivots is reached.
     """
     count, rows = column.shape
     inverse = np.zeros((rows, rows))  # of the basis; the slack of row r has column -e_r
@@ -78,7 +80,9 @@ def _basic_values(
 
 
 @njit(cache=True)
-def _bounds(j: int, size: np.ndarray, lower: np.ndarray, upper: np.ndarray, count: int) -> tuple[float, float]:
+def _bounds(
+    j: int, size: np.ndarray, lower: np.ndarray, upper: np.ndarray, count: int
+) -> tuple[float, float]:
     if j < count:
         return 0.0, size[j]
     return lower[j - count], upper[j - count]
@@ -105,7 +109,8 @@ def _pivot(
     inverse: np.ndarray, basis: np.ndarray, basic_value: np.ndarray, place: np.ndarray, at_upper: np.ndarray,
     dual: np.ndarray, leaving: int,
 ) -> int:
-    """Drive one basic variable to its bound, flipping blocks passed on the way; INFEASIBLE when nothing can."""
+    """Drive one basic variable to its bound, flipping blocks passed on the way; INFEASIBLE when nothing
+    can."""
     count, rows = column.shape
     low, high = _bounds(basis[leaving], size, lower, upper, count)
     rising = basic_value[leaving] < low
@@ -123,7 +128,8 @@ def _pivot(
             entry, reduced = -inverse[leaving, j - count], dual[j - count]
         alpha[j] = entry
         low_j, high_j = _bounds(j, size, lower, upper, count)
-        helps = (entry < 0.0) != (at_upper[j] == rising)  # moving j off its bound lifts (lowers) the leaving one
+        # does moving j off its bound push the leaving variable toward the bound that it broke?
+        helps = (entry < 0.0) != (at_upper[j] == rising)
         if helps and abs(entry) > PIVOT_MIN and high_j > low_j:
             ratio[j] = abs(reduced) / abs(entry)
     entering = -1
@@ -170,6 +176,7 @@ def _read_values(
 ) -> None:
     for j in range(len(value)):
         if place[j] >= 0:
-            value[j] = min(max(basic_value[place[j]], 0.0), size[j])  # inside up to the tolerance: make it exact
+            # inside its bounds up to the tolerance: make that exact
+            value[j] = min(max(basic_value[place[j]], 0.0), size[j])
         else:
             value[j] = size[j] if at_upper[j] else 0.0

@@ -1,8 +1,8 @@
 """Exact merit order: each award row takes its own sites' cheapest blocks, equal prices pro rata.
 
-A row is an award row when its entries are 0 or 1 and none of its sites belongs to an award row before it. All other
-rows (sensitivities, overlaps) are only checked: where one of them binds, the answer says converged = False, and a
-rule that trades rows off against each other is needed.
+A row is an award row when its entries are 0 or 1 and none of its sites belongs to an award row before it. All
+other rows (sensitivities, overlaps) are only checked: where one of them binds, the answer says converged =
+False, and a rule that trades rows off against each other is needed.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from envs.dispatch.base import Dispatch, DispatchSettings, checked, empty_answer
+from envs.dispatch.base import DEFAULTS, Dispatch, DispatchSettings, checked, empty_answer
 from envs.dispatch.blocks import move_row, row_scales, row_value, totals, worst_violation
 
 
@@ -33,8 +33,8 @@ def _claim_award_rows(a: np.ndarray, award: np.ndarray) -> None:
 
 @njit(cache=True)
 def _solve_world(
-    price: np.ndarray, size: np.ndarray, a: np.ndarray, lower: np.ndarray, upper: np.ndarray, tolerance: float,
-    q: np.ndarray, x: np.ndarray, dual: np.ndarray,
+    price: np.ndarray, size: np.ndarray, a: np.ndarray, lower: np.ndarray, upper: np.ndarray,
+    tolerance: float, q: np.ndarray, x: np.ndarray, dual: np.ndarray,
 ) -> tuple[float, bool]:
     """One world in place; (worst scaled row violation, converged)."""
     rows = len(lower)
@@ -70,9 +70,9 @@ def _marginal_price(price: np.ndarray, a: np.ndarray, q: np.ndarray, r: int) -> 
 
 @njit(cache=True)
 def _solve_batch(
-    price: np.ndarray, size: np.ndarray, a: np.ndarray, lower: np.ndarray, upper: np.ndarray, rows: np.ndarray,
-    active: np.ndarray, tolerance: float, q: np.ndarray, x: np.ndarray, iterations: np.ndarray,
-    residual: np.ndarray, converged: np.ndarray, dual: np.ndarray,
+    price: np.ndarray, size: np.ndarray, a: np.ndarray, lower: np.ndarray, upper: np.ndarray,
+    rows: np.ndarray, active: np.ndarray, tolerance: float, q: np.ndarray, x: np.ndarray,
+    iterations: np.ndarray, residual: np.ndarray, converged: np.ndarray, dual: np.ndarray,
 ) -> None:
     for w in range(len(active)):
         if active[w]:
@@ -85,9 +85,10 @@ def _solve_batch(
 
 def solve(
     price: Any, size: Any, a: Any, lower: Any, upper: Any, rows: Any, active: Any,
-    settings: DispatchSettings = DispatchSettings(),
+    settings: DispatchSettings = DEFAULTS,
 ) -> Dispatch:
-    """Merit order of every active world; shapes and units in `envs.dispatch.base`. Raises ValueError for bad input."""
+    """Merit order of every active world; shapes and units in `envs.dispatch.base`. Raises ValueError for bad
+    input."""
     problem = checked(price, size, a, lower, upper, rows, active, settings)
     answer = empty_answer(problem)
     _solve_batch(*problem, settings.tolerance, *answer)

@@ -1,4 +1,5 @@
-"""Whole watt-hours that add up exactly: largest remainder, ties by index (the caller orders sites by address)."""
+"""Whole watt-hours that add up exactly: largest remainder, ties by index (the caller orders sites by
+address)."""
 
 from __future__ import annotations
 
@@ -10,10 +11,11 @@ from numba import njit
 
 @njit(cache=True)
 def round_one(x: np.ndarray, total: int, caps: np.ndarray, whole: np.ndarray) -> bool:
-    """Largest remainder of one row into whole (N,) int64, for use inside numba code; False if total is out of reach.
+    """Largest remainder of one row into whole (N,) int64, for use inside numba code; False if total is out of
+    reach.
 
-    Starts from the floors inside 0..caps. Missing units go to the largest fractions first, surplus units come off
-    the smallest first; further rounds follow while x itself does not add up to the total.
+    Starts from the floors inside 0..caps. Missing units go to the largest fractions first, surplus units come
+    off the smallest first; further rounds follow while x itself does not add up to the total.
     """
     count = len(x)
     room = 0
@@ -26,7 +28,8 @@ def round_one(x: np.ndarray, total: int, caps: np.ndarray, whole: np.ndarray) ->
         left -= whole[i]
     if total < 0 or total > room:
         return False
-    order = np.argsort(-fraction if left > 0 else fraction, kind="mergesort")  # stable: equal ones stay in index order
+    # a stable sort keeps equal fractions in index order
+    order = np.argsort(-fraction if left > 0 else fraction, kind="mergesort")
     step = 1 if left > 0 else -1
     while left != 0:
         for i in order:
@@ -47,13 +50,15 @@ def _round_batch(x: np.ndarray, total: np.ndarray, caps: np.ndarray, whole: np.n
 def largest_remainder(x: Any, total: Any, caps: Any) -> np.ndarray:
     """Integers 0 <= whole <= caps near x whose sum is exactly `total`.
 
-    x (N,) or (worlds, N) float, total int or (worlds,), caps like x, integers. Raises ValueError when a total is
-    negative or exceeds the caps, when shapes disagree or x is not finite.
+    x (N,) or (worlds, N) float, total int or (worlds,), caps like x, integers. Raises ValueError when a total
+    is negative or exceeds the caps, when shapes disagree or x is not finite.
     """
     values = np.ascontiguousarray(x, dtype=np.float64)
     limits, totals = np.ascontiguousarray(caps, dtype=np.int64), np.asarray(total, dtype=np.int64)
     if values.ndim not in (1, 2) or limits.shape != values.shape or totals.shape != values.shape[:-1]:
-        raise ValueError(f"x {values.shape}, total {totals.shape}, caps {limits.shape}: need (N,), (), (N,) or batches")
+        raise ValueError(
+            f"x {values.shape}, total {totals.shape}, caps {limits.shape}; needed: (N,), (), (N,) or batches"
+        )
     if not np.isfinite(values).all() or (limits < 0).any():
         raise ValueError("x must be finite and caps at least 0")
     whole = np.empty_like(limits)
@@ -61,5 +66,6 @@ def largest_remainder(x: Any, total: Any, caps: Any) -> np.ndarray:
     failed = _round_batch(*rows)
     if failed >= 0:
         reach = int(rows[2][failed].sum())
-        raise ValueError(f"total {int(rows[1][failed])} cannot be met; allowed: 0..{reach}, the sum of the caps")
+        wrong = int(rows[1][failed])
+        raise ValueError(f"total {wrong} is out of reach; allowed: 0..{reach} (sum of caps)")
     return whole

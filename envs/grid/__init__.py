@@ -1,1 +1,2 @@
-"""Distribution feeders: equipment and profiles read through pandapower, power flow as a backward/forward sweep."""
+"""Distribution feeders: equipment and profiles read through pandapower, power flow as a backward/forward
+sweep."""

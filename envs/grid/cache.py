@@ -1,7 +1,9 @@
-"""Parsed grids kept as .npz files, so that pandapower and simbench (seconds to import) are read once per grid.
+"""Parsed grids kept as .npz files, so that pandapower and simbench (seconds to import) are read once per
+grid.
 
-The key holds everything that the content depends on: the grid's name, the versions of the two libraries, the format
-number and, for a case file, the hash of its text. A file that cannot be read is treated as absent and rebuilt.
+The key holds everything that the content depends on: the grid's name, the versions of the two libraries, the
+format number and, for a case file, the hash of its text. A file that cannot be read is treated as absent and
+rebuilt.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """From a pandapower net to the arrays of a `Feeder`.
 
-One power flow of the unloaded net makes pandapower build its internal per-unit branch table, so switches, fused
-buses, half-open lines, taps and charging are pandapower's own; only the tree is built here.
+One power flow of the unloaded net makes pandapower build its internal per-unit branch table, so switches,
+fused buses, half-open lines, taps and charging are pandapower's own; only the tree is built here.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from envs.grid.errors import GridError
 
 # tables that change voltages or powers in a way that constant-power injections on a tree cannot show
 UNSUPPORTED = (
-    "gen", "trafo3w", "ward", "xward", "dcline", "motor", "asymmetric_load", "asymmetric_sgen", "svc", "tcsc", "ssc",
-    "vsc", "b2b_vsc",
+    "gen", "trafo3w", "ward", "xward", "dcline", "motor", "asymmetric_load", "asymmetric_sgen", "svc", "tcsc",
+    "ssc", "vsc", "b2b_vsc",
 )
 BRANCH_TABLES = ("line", "trafo", "switch", "impedance")
 ISOLATED = 4  # bus type of a bus without supply in the per-unit bus table
@@ -38,7 +38,8 @@ class Branches(NamedTuple):
 
 
 def feeder_arrays(net: Any, name: str) -> dict[str, np.ndarray]:
-    """Every array of a `Feeder` by field name, equipment tables prefixed. Raises GridError, see `load_feeder`."""
+    """Every array of a `Feeder` by field name, equipment tables prefixed. Raises GridError, see
+    `load_feeder`."""
     _check_supported(net, name)
     ppc, lookups = _per_unit(net, name)
     lookup = np.asarray(lookups["bus"])
@@ -55,7 +56,8 @@ def feeder_arrays(net: Any, name: str) -> dict[str, np.ndarray]:
     arrays["pandapower_bus"] = indices[kept].astype(np.int64)
     arrays["feeder_bus"] = feeder_bus[kept].astype(np.int64)
     arrays.update(_bus_arrays(net, ppc, order, parent, indices[kept], feeder_bus[kept]))
-    arrays.update(equipment_arrays(net, dict(zip(indices[kept].tolist(), feeder_bus[kept].tolist(), strict=True))))
+    bus_map = dict(zip(indices[kept].tolist(), feeder_bus[kept].tolist(), strict=True))
+    arrays.update(equipment_arrays(net, bus_map))
     arrays["parent"] = parent
     grid = net.ext_grid[net.ext_grid.in_service].iloc[0]
     angle = math.radians(float(grid.va_degree))
@@ -71,8 +73,8 @@ def _check_supported(net: Any, name: str) -> None:
     for table in UNSUPPORTED:
         if table in net and len(net[table]) and bool(net[table].in_service.any()):
             raise GridError(
-                f"{name} has {table} elements in service; allowed: line, trafo (two windings), impedance, switch, "
-                "shunt, load, sgen, storage"
+                f"{name} has {table} elements in service; allowed: line, trafo (two windings), impedance, "
+                "switch, shunt, load, sgen, storage"
             )
     for column in net.load.columns:
         if column.startswith("const_") and bool((net.load[column] != 0).any()):
@@ -108,7 +110,8 @@ def _branches(net: Any, ppc: Any, ranges: dict[str, tuple[int, int]], supplied: 
         if kind in ("line", "trafo"):
             rating_ka[start:stop] = _line_rating_ka(net) if kind == "line" else _transformer_rating_ka(net)
             names[start:stop] = [
-                text(value, f"{kind} {index}") for index, value in zip(net[kind].index, net[kind].name, strict=True)
+                text(value, f"{kind} {index}")
+                for index, value in zip(net[kind].index, net[kind].name, strict=True)
             ]
     live = (table[:, 10].real == 1) & supplied[f_bus] & supplied[t_bus] & (f_bus != t_bus)
     tt, ff, ft, tf = branch_vectors(table[live].astype(float), int(live.sum()))
@@ -120,15 +123,16 @@ def _branches(net: Any, ppc: Any, ranges: dict[str, tuple[int, int]], supplied: 
 def _line_rating_ka(net: Any) -> np.ndarray:
     """(lines, 2): the current at which pandapower calls a line 100 % loaded, the same at both ends."""
     line = net.line
-    limit_ka = np.asarray(line.max_i_ka, float) * np.asarray(line.df, float) * np.asarray(line.parallel, float)
+    limit_ka = np.asarray(line.max_i_ka * line.df * line.parallel, float)
     limit_ka = np.where(limit_ka > 0, limit_ka, np.inf)  # NaN compares false: an unrated line
     return np.stack([limit_ka, limit_ka], axis=1)
 
 
 def _transformer_rating_ka(net: Any) -> np.ndarray:
-    """(transformers, 2): pandapower's definition "current", rated current at the rated voltage of each side."""
+    """(transformers, 2): pandapower's definition "current", rated current at the rated voltage of each
+    side."""
     trafo = net.trafo
-    rated_mva = np.asarray(trafo.sn_mva, float) * np.asarray(trafo.parallel, float) * np.asarray(trafo.df, float)
+    rated_mva = np.asarray(trafo.sn_mva * trafo.parallel * trafo.df, float)
     rated_kv = np.stack([np.asarray(trafo.vn_hv_kv, float), np.asarray(trafo.vn_lv_kv, float)], axis=1)
     return rated_mva[:, None] / (SQRT3 * rated_kv)
 
@@ -136,7 +140,8 @@ def _transformer_rating_ka(net: Any) -> np.ndarray:
 def _tree(
     branches: Branches, supplied: np.ndarray, root: int, name: str
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Buses in depth-first order, each one's parent as a position in that order, and its branch (-1 at the root)."""
+    """Buses in depth-first order, each one's parent as a position in that order, and its branch (-1 at the
+    root)."""
     neighbours: dict[int, list[tuple[int, int]]] = {}
     for row, (f_bus, t_bus) in enumerate(zip(branches.f_bus.tolist(), branches.t_bus.tolist(), strict=True)):
         neighbours.setdefault(f_bus, []).append((t_bus, row))
@@ -149,7 +154,7 @@ def _tree(
         bus, parent, branch = stack.pop()
         if bus in position:
             raise GridError(
-                f"{name} is meshed: {branches.name[branch]!r} closes a loop; a feeder must be radial, one path per bus"
+                f"{name} is meshed: {branches.name[branch]!r} closes a loop; allowed: radial nets"
             )
         position[bus] = len(parents)
         parents.append(parent)
@@ -157,7 +162,8 @@ def _tree(
         below = sorted((entry for entry in neighbours.get(bus, []) if entry[1] != branch), reverse=True)
         stack.extend((other, position[bus], row) for other, row in below)
     if len(position) != int(supplied.sum()):
-        raise GridError(f"{name}: {int(supplied.sum()) - len(position)} supplied buses are not reached from the root")
+        missed = int(supplied.sum()) - len(position)
+        raise GridError(f"{name}: {missed} supplied buses are not reached from the external grid by branches")
     return np.array(list(position)), np.array(parents, dtype=np.int64), np.array(used)
 
 
@@ -204,7 +210,8 @@ def _bus_arrays(
         low_pu[bus] = max(low_pu[bus], _number(row.get("min_vm_pu"), 0.9))
         high_pu[bus] = min(high_pu[bus], _number(row.get("max_vm_pu"), 1.1))
         points[bus] = points[bus] or _point(row.get("geo"))
-    names = [name or f"open end {bus}" for bus, name in enumerate(names)]  # auxiliary buses of half-open lines
+    # what has no name yet is an auxiliary bus of pandapower, the open end of a line
+    names = [name or f"open end {bus}" for bus, name in enumerate(names)]
     rows = ppc["bus"][order].astype(float)
     return {
         "bus_name": np.array(names, dtype=str),

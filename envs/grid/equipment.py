@@ -16,17 +16,18 @@ def text(value: Any, default: str) -> str:
 
 def kept_rows(table: Any, feeder_bus: dict[int, int]) -> np.ndarray:
     """(rows,) bool: elements in service at a bus that the feeder supplies."""
-    return np.asarray(table.in_service, bool) & np.array([int(bus) in feeder_bus for bus in table.bus], dtype=bool)
+    supplied = np.array([int(bus) in feeder_bus for bus in table.bus], dtype=bool)
+    return np.asarray(table.in_service, bool) & supplied
 
 
 def equipment_arrays(net: Any, feeder_bus: dict[int, int]) -> dict[str, np.ndarray]:
-    """The columns of `Loads`, `Generators` and `Storages`, prefixed by table; nominal powers include `scaling`."""
+    """The columns of `Loads`, `Generators` and `Storages`, prefixed by table; nominal powers include
+    `scaling`."""
     arrays: dict[str, np.ndarray] = {}
     for prefix, name in (("loads", "load"), ("generators", "sgen"), ("storages", "storage")):
         table = net[name][kept_rows(net[name], feeder_bus)]
-        arrays[f"{prefix}.name"] = np.array(
-            [text(value, f"{name} {index}") for index, value in zip(table.index, table.name, strict=True)], dtype=str
-        )
+        names = [text(value, f"{name} {index}") for index, value in zip(table.index, table.name, strict=True)]
+        arrays[f"{prefix}.name"] = np.array(names, dtype=str)
         arrays[f"{prefix}.bus"] = np.array([feeder_bus[int(bus)] for bus in table.bus], dtype=np.int64)
         if name == "storage":
             arrays.update({f"storages.{key}": value for key, value in _storage_ratings(table).items()})
@@ -48,7 +49,8 @@ def _storage_ratings(table: Any) -> dict[str, np.ndarray]:
     efficiency = np.full(len(table), STORAGE_EFFICIENCY)
     if "efficiency_percent" in table:
         stated = np.asarray(table.efficiency_percent, float)
-        stated = np.where(stated > 1.0, stated / 100.0, stated)  # SimBench writes the fraction in the percent column
+        # SimBench writes the fraction into the percent column
+        stated = np.where(stated > 1.0, stated / 100.0, stated)
         efficiency = np.where(np.isfinite(stated), stated, efficiency)
     return {
         "p_max_kw": power_mw * 1000.0,

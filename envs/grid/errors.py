@@ -7,7 +7,8 @@ from collections.abc import Iterable
 
 
 class GridError(ValueError):
-    """A grid that is unknown, or that the feeder model cannot hold; the message says why and what is allowed."""
+    """A grid that is unknown, or that the feeder model cannot hold; the message says why and what is
+    allowed."""
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> GridError:

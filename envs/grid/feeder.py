@@ -1,12 +1,13 @@
 """A radial feeder as plain arrays, buses numbered from the root down.
 
-Each bus but the root hangs from its parent by one branch, a two-port seen from both ends. With J the current that
-leaves a branch into its child bus, and S > 0 an injection into the grid, paper 000 eq. 8-12 become
+Each bus but the root hangs from its parent by one branch, a two-port seen from both ends. With J the current
+that leaves a branch into its child bus, and S > 0 an injection into the grid, paper 000 eq. 8-12 become
 
-    V_c = a V_p - z J_c          J_p += y_eq V_p + k J_c          J_c = shunt_c V_c - conj(S_c / V_c) + children
+    V_c = a V_p - z J_c       J_p += y_eq V_p + k J_c       J_c = shunt_c V_c - conj(S_c / V_c) + children
 
-with a = -Ycp/Ycc, z = 1/Ycc, y_eq = Ypp - Ypc Ycp/Ycc, k = -Ypc/Ycc. (As printed, the paper has the sign and the
-conjugates wrong: injection would lower the voltage.) Lines, transformers, taps and line charging fit the same form.
+with a = -Ycp/Ycc, z = 1/Ycc, y_eq = Ypp - Ypc Ycp/Ycc, k = -Ypc/Ycc. (As printed, the paper has the sign and
+the conjugates wrong: injection would lower the voltage.) Lines, transformers, taps and line charging fit the
+same form.
 """
 
 from __future__ import annotations
@@ -140,10 +141,12 @@ class Feeder:
 
 
 def load_feeder(name: str, case_folders: Sequence[Path] = ()) -> Feeder:
-    """The feeder `simbench:<code>`, `pandapower:<function>` or `case:<file>`, from the cache where it is there.
+    """The feeder `simbench:<code>`, `pandapower:<function>` or `case:<file>`, from the cache where it is
+    there.
 
-    `case_folders` are searched for cases before our own `envs/grid/cases`. Raises GridError for an unknown name
-    (with the closest known ones) and for a net that is not one radial feeder of constant-power equipment.
+    `case_folders` are searched for cases before our own `envs/grid/cases`. Raises GridError for an unknown
+    name (with the closest known ones) and for a net that is not one radial feeder of constant-power
+    equipment.
     """
     source = find_source(name, case_folders)
 

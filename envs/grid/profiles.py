@@ -1,8 +1,9 @@
 """A year of quarter-hour profiles for a feeder's loads and photovoltaic generators.
 
-SimBench nets bring their own. A net without profiles (`pandapower:`, `case:`) borrows the shapes of SimBench's
-`1-LV-rural1--2-sw`: its distinct load profiles and its distinct PV profiles are dealt out in turn, each scaled so
-that its peak equals the element's nominal power, reactive power following active power at the nominal ratio.
+SimBench nets bring their own. A net without profiles (`pandapower:`, `case:`) borrows the shapes of
+SimBench's `1-LV-rural1--2-sw`: its distinct load profiles and its distinct PV profiles are dealt out in turn,
+each scaled so that its peak equals the element's nominal power, reactive power following active power at the
+nominal ratio.
 """
 
 from __future__ import annotations
@@ -52,8 +53,10 @@ def load_profiles(name: str, case_folders: Sequence[Path] = ()) -> Profiles:
     if source.kind != "simbench":
         return _borrowed_profiles(name, case_folders)
     arrays = cached(name, "profiles", b"", lambda: _simbench_arrays(build_net(source), name))
-    load_p_w, load_q_var, pv_p_w = (arrays[key].astype(np.int64) for key in ("load_p_w", "load_q_var", "pv_p_w"))
-    return Profiles(load_p_w, load_q_var, pv_p_w, arrays["start"][()], name)
+    return Profiles(
+        arrays["load_p_w"].astype(np.int64), arrays["load_q_var"].astype(np.int64),
+        arrays["pv_p_w"].astype(np.int64), np.datetime64(arrays["start"].item(), "m"), name,
+    )
 
 
 def _simbench_arrays(net: Any, name: str) -> Mapping[str, np.ndarray]:
@@ -63,8 +66,8 @@ def _simbench_arrays(net: Any, name: str) -> Mapping[str, np.ndarray]:
     from envs.grid.convert import feeder_arrays
     from envs.grid.equipment import kept_rows
 
-    pandapower_bus, feeder_bus = (feeder_arrays(net, name)[key].tolist() for key in ("pandapower_bus", "feeder_bus"))
-    bus_map = dict(zip(pandapower_bus, feeder_bus, strict=True))
+    feeder = feeder_arrays(net, name)
+    bus_map = dict(zip(feeder["pandapower_bus"].tolist(), feeder["feeder_bus"].tolist(), strict=True))
     values = simbench.get_absolute_values(net, profiles_instead_of_study_cases=True)
     arrays: dict[str, np.ndarray] = {}
     for key, table, column in (
@@ -103,7 +106,8 @@ def _borrowed_profiles(name: str, case_folders: Sequence[Path]) -> Profiles:
 
 
 def _dealt_shapes(profile: np.ndarray, power_w: np.ndarray, count: int) -> np.ndarray:
-    """(periods, count) shapes with peak 1: the distinct profiles in order of appearance, dealt out in turn."""
+    """(periods, count) shapes with peak 1: the distinct profiles in order of appearance, dealt out in
+    turn."""
     first = sorted({str(name): column for column, name in reversed(list(enumerate(profile)))}.values())
     shapes = power_w[:, first] / power_w[:, first].max(axis=0)  # (periods, distinct profiles)
     return shapes[:, np.arange(count) % len(first)]

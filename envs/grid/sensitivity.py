@@ -1,7 +1,7 @@
 """How the grid answers to one kW more at a bus: the coefficients of the dispatch's network rows.
 
-Linearised at no load, where the branches' series impedances decide alone: to first order the change of V_i by an
-injection at j is the resistance of the path that both share (LinDistFlow), transformer and taps included.
+Linearised at no load, where the branches' series impedances decide alone: to first order the change of V_i by
+an injection at j is the resistance of the path that both share (LinDistFlow), transformer and taps included.
 """
 
 from __future__ import annotations
@@ -43,10 +43,11 @@ def voltage_sensitivity(feeder: Feeder) -> np.ndarray:
 
 
 def branch_membership(feeder: Feeder) -> np.ndarray:
-    """(buses, buses) bool: entry [l, i] says that bus i lies below (or at the lower end of) bus l's parent branch.
+    """(buses, buses) bool: entry [l, i] says that bus i lies below (or at the lower end of) bus l's parent
+    branch.
 
-    One kW injected at i lowers the power that branch l carries down by about one kW wherever the entry is true. Row
-    0 is the connection to the upper grid: every bus.
+    One kW injected at i lowers the power that branch l carries down by about one kW wherever the entry is
+    true. Row 0 is the connection to the upper grid: every bus.
     """
     count = feeder.bus_count
     below = np.eye(count, dtype=bool)

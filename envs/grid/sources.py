@@ -90,15 +90,16 @@ def _pandapower_net(key: str) -> Any:
 
 
 def _seeded(function: Callable[[], Any]) -> Any:
-    """Call with both global generators at a fixed seed: some of pandapower's networks draw their line lengths."""
-    python_state, numpy_state = random.getstate(), np.random.get_state()
+    """Call with both global generators at a fixed seed: some of pandapower's networks draw their line
+    lengths."""
+    python_state, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002
     try:
         random.seed(0)
-        np.random.seed(0)
+        np.random.seed(0)  # noqa: NPY002
         return function()
     finally:
         random.setstate(python_state)
-        np.random.set_state(numpy_state)
+        np.random.set_state(numpy_state)  # noqa: NPY002
 
 
 def _argument_free(function: Any) -> bool:
@@ -110,12 +111,13 @@ def _argument_free(function: Any) -> bool:
 def _case_net(source: Source) -> Any:
     assert source.file is not None
     spec = importlib.util.spec_from_file_location(f"gridpact_case_{source.key}", source.file)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     build = getattr(module, "build", None)
     if not callable(build):
-        raise GridError(f"case file {source.file} defines no function build(); it must return a pandapowerNet")
+        raise GridError(f"{source.file} defines no function build(); a case's returns a pandapowerNet")
     return _checked_net(build(), f"{source.file}: build()")
 
 

@@ -1,8 +1,9 @@
-"""Backward/forward sweep (paper 000 eq. 8-14): currents go up the tree, voltages come down, until both settle.
+"""Backward/forward sweep (paper 000 eq. 8-14): currents go up the tree, voltages come down, until both
+settle.
 
-The kernels loop over worlds and each world stops by its own test, so a world inside a batch gives exactly the bytes
-of that world alone. A world without a solution (voltage collapse) is reported as not converged, with a dead grid:
-voltages, currents and powers 0, so that no NaN or infinity leaves this module.
+The kernels loop over worlds and each world stops by its own test, so a world inside a batch gives exactly the
+bytes of that world alone. A world without a solution (voltage collapse) is reported as not converged, with a
+dead grid: voltages, currents and powers 0, so that no NaN or infinity leaves this module.
 """
 
 from __future__ import annotations
@@ -80,9 +81,9 @@ def sweep_one(
 ) -> int:
     """Solve one world in place, for use inside other numba code.
 
-    p_kw, q_kvar (buses,) net injections, > 0 into the grid. voltage, current (buses,) complex work arrays: the
-    solved pu voltages and child-end branch currents; with `flat_start` false, `voltage` is the starting point.
-    Returns the rounds used, or minus that number where there is no solution (both arrays are then 0).
+    p_kw, q_kvar (buses,) net injections, > 0 into the grid. voltage, current (buses,) complex work arrays:
+    the solved pu voltages and child-end branch currents; with `flat_start` false, `voltage` is the starting
+    point. Returns the rounds used, or minus that number where there is no solution (both arrays are then 0).
     """
     if flat_start:
         _no_load(feeder, voltage)
@@ -101,11 +102,13 @@ def sweep_one(
 
 @njit(cache=True)
 def loading_one(feeder: SweepArrays, voltage: np.ndarray, current: np.ndarray, loading: np.ndarray) -> None:
-    """Loading (buses,) as a fraction: the worse end of each branch against its rating, as pandapower defines it."""
+    """Loading (buses,) as a fraction: the worse end of each branch against its rating, as pandapower defines
+    it."""
     loading[0] = 0.0
     for bus in range(1, len(voltage)):
         upper = feeder.y_eq[bus] * voltage[feeder.parent[bus]] + feeder.k[bus] * current[bus]
-        loading[bus] = max(abs(upper) / feeder.rating_parent_pu[bus], abs(current[bus]) / feeder.rating_child_pu[bus])
+        lower = abs(current[bus]) / feeder.rating_child_pu[bus]
+        loading[bus] = max(abs(upper) / feeder.rating_parent_pu[bus], lower)
 
 
 @njit(cache=True)

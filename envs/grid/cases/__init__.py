@@ -1,1 +1,2 @@
-"""Feeders of our own: one Python file each, found by file name as `case:<file>`, defining `build() -> pandapowerNet`."""
+"""Feeders of our own: one Python file each, found by file name as `case:<file>`, defining `build() ->
+pandapowerNet`."""

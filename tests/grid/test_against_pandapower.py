@@ -1,0 +1,85 @@
+"""The sweep and pandapower's Newton-Raphson agree on voltages, loadings, losses and the slack's power."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from envs.grid.equipment import text
+from envs.grid.feeder import Feeder, load_feeder
+from envs.grid.profiles import load_profiles
+from envs.grid.sweep import Flow, PowerFlow
+from tests.grid.conftest import CASE33, RURAL, SEMIURBAN, TINY, injections, pandapower_net
+
+PERIODS = (12 * 4, 96 * 170 + 52, 96 * 340 + 72)  # a winter noon, a summer noon, a December evening
+
+
+def assert_agrees(feeder: Feeder, flow: Flow, net) -> None:
+    assert flow.converged
+    for index in net.bus.index:
+        assert flow.voltage_pu[feeder.bus_of(index)] == pytest.approx(net.res_bus.vm_pu[index], abs=1e-7)
+    loading = dict(zip(feeder.branch_name.tolist(), flow.loading.tolist(), strict=True))
+    compared, losses_mw = 0, 0.0
+    for table in ("line", "trafo"):
+        for index in net[table].index[net[table].in_service]:
+            name = text(net[table].name[index], f"{table} {index}")
+            expected = net[f"res_{table}"].loading_percent[index] / 100
+            assert loading[name] == pytest.approx(expected, abs=1e-7)
+            compared += 1
+        losses_mw += float(net[f"res_{table}"].pl_mw.sum())
+    assert compared == feeder.bus_count - 1
+    assert flow.losses_kw == pytest.approx(losses_mw * 1000, abs=1e-6)
+    assert flow.slack_p_kw == pytest.approx(float(net.res_ext_grid.p_mw.sum()) * 1000, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", [RURAL, SEMIURBAN, TINY])
+def test_profile_periods(name: str) -> None:
+    feeder, profiles = load_feeder(name), load_profiles(name)
+    for period in PERIODS:
+        columns = (profiles.load_p_w, profiles.load_q_var, profiles.pv_p_w)
+        powers = tuple(column[period] / 1000 for column in columns)
+        assert sum(part.sum() for part in powers) > 0
+        flow = PowerFlow(feeder).solve(*injections(feeder, *powers))
+        assert_agrees(feeder, flow, pandapower_net(name, *powers))
+
+
+@pytest.mark.parametrize("name", [CASE33, "pandapower:create_kerber_dorfnetz"])
+def test_nominal_powers(name: str) -> None:
+    feeder = load_feeder(name)
+    powers = (feeder.loads.p_kw, feeder.loads.q_kvar, feeder.generators.p_kw)
+    flow = PowerFlow(feeder).solve(*injections(feeder, *powers))
+    assert_agrees(feeder, flow, pandapower_net(name, *powers))
+
+
+def test_baran_wu_published_figures() -> None:
+    feeder = load_feeder(CASE33)
+    flow = PowerFlow(feeder).solve(*injections(feeder, feeder.loads.p_kw, feeder.loads.q_kvar, []))
+    assert flow.losses_kw == pytest.approx(202.68, abs=0.01)
+    assert flow.voltage_pu.min() == pytest.approx(0.9131, abs=1e-4)
+    assert feeder.bus_of(17) == int(np.argmin(flow.voltage_pu))
+
+
+def test_half_open_line_keeps_its_charging(tmp_path) -> None:
+    (tmp_path / "stub.py").write_text(
+        "import pandapower as pp\n"
+        "def build():\n"
+        "    net = pp.create_empty_network()\n"
+        "    a, b, c = (pp.create_bus(net, 20.0) for _ in range(3))\n"
+        "    pp.create_ext_grid(net, a)\n"
+        "    pp.create_line(net, a, b, 30.0, std_type='NA2XS2Y 1x240 RM/25 12/20 kV', name='live')\n"
+        "    pp.create_line(net, b, c, 30.0, std_type='NA2XS2Y 1x240 RM/25 12/20 kV', name='stub')\n"
+        "    pp.create_switch(net, c, 1, et='l', closed=False)\n"
+        "    pp.create_load(net, b, 2.0, 0.5)\n"
+        "    return net\n"
+    )
+    import pandapower
+
+    from envs.grid.sources import build_net, find_source
+
+    feeder = load_feeder("case:stub", [tmp_path])
+    net = build_net(find_source("case:stub", [tmp_path]))
+    pandapower.runpp(net, trafo_model="t", tolerance_mva=1e-10, numba=False)
+    flow = PowerFlow(feeder).solve(*injections(feeder, feeder.loads.p_kw, feeder.loads.q_kvar, []))
+    assert feeder.bus_count == 3
+    assert flow.voltage_pu[feeder.bus_of(1)] == pytest.approx(net.res_bus.vm_pu[1], abs=1e-7)
+    assert flow.losses_kw == pytest.approx(net.res_line.pl_mw.sum() * 1000, abs=1e-5)
