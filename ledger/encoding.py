@@ -40,10 +40,6 @@ def _encode_integer(value: int) -> bytes:
     return bytes((0x7F + width,)) + value.to_bytes(width, "big", signed=True)
 
 
-# Most ledger integers are small (Wh of a quarter hour, prices); looking them up beats building them.
-_SMALL = tuple(_encode_integer(value) for value in range(1 << 14))
-
-
 def _head(size: int, short_tag: int, long_tag: int) -> bytes:
     """The first bytes of a byte string or list of `size`."""
     if size < _SHORT:
@@ -54,31 +50,37 @@ def _head(size: int, short_tag: int, long_tag: int) -> bytes:
     return bytes((long_tag + width - 1,)) + size.to_bytes(width, "big")
 
 
-def _append(value: Value, parts: list[bytes], depth: int) -> None:
-    kind = type(value)
-    if kind is int:
-        parts.append(_SMALL[value] if 0 <= value < 16384 else _encode_integer(value))
-    elif kind is bytes:
-        parts.append(_head(len(value), 0xA0, 0xE0))
-        parts.append(value)
-    elif kind is list or kind is tuple:
-        if depth >= MAX_DEPTH:
-            raise EncodingError(f"lists nested deeper than {MAX_DEPTH}")
-        parts.append(_head(len(value), 0xC0, 0xE8))
-        for item in value:
-            if type(item) is int:  # the common case, without a call
-                parts.append(_SMALL[item] if 0 <= item < 16384 else _encode_integer(item))
-            else:
-                _append(item, parts, depth + 1)
-    else:
-        raise EncodingError(f"{kind.__name__} has no encoding; allowed: int, bytes, list of those")
+# Most ledger integers are small (Wh of a quarter hour, prices); looking them up beats building them.
+_SMALL_END = 1 << 14
+_SMALL = tuple(map(_encode_integer, range(_SMALL_END)))
+_BYTES_HEADS = tuple(_head(size, 0xA0, 0xE0) for size in range(_SHORT))
+_LIST_HEADS = tuple(_head(size, 0xC0, 0xE8) for size in range(_SHORT))
+
+
+def _append_list(items: list[Value] | tuple[Value, ...], parts: list[bytes], depth: int) -> None:
+    if depth >= MAX_DEPTH:
+        raise EncodingError(f"lists nested deeper than {MAX_DEPTH}")
+    size = len(items)
+    parts.append(_LIST_HEADS[size] if size < _SHORT else _head(size, 0xC0, 0xE8))
+    for item in items:
+        kind = type(item)
+        if kind is int:
+            parts.append(_SMALL[item] if 0 <= item < _SMALL_END else _encode_integer(item))
+        elif kind is bytes:
+            size = len(item)
+            parts.append(_BYTES_HEADS[size] if size < _SHORT else _head(size, 0xA0, 0xE0))
+            parts.append(item)
+        elif kind is list or kind is tuple:
+            _append_list(item, parts, depth + 1)
+        else:
+            raise EncodingError(f"{kind.__name__} has no encoding; allowed: int, bytes, list of those")
 
 
 def encode(value: Value) -> bytes:
     """The canonical bytes of an int, bytes, or list (or tuple) of those; EncodingError otherwise."""
     parts: list[bytes] = []
-    _append(value, parts, 0)
-    data = b"".join(parts)
+    _append_list((value,), parts, -1)
+    data = b"".join(parts[1:])  # without the head of the list around the value
     if len(data) > MAX_BYTES:
         raise EncodingError(f"{len(data)} bytes exceed the limit of {MAX_BYTES}")
     return data

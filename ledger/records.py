@@ -153,15 +153,19 @@ def _all(check: _Check) -> _Check:
     return lambda value: type(value) in (list, tuple) and all(map(check, value))
 
 
-def _row(checks: tuple[_Check, ...]) -> _Check:
-    def check(value: Any) -> bool:
-        return (
-            type(value) in (list, tuple)
-            and len(value) == len(checks)
-            and all(check(item) for check, item in zip(checks, value, strict=True))
-        )
+def _rows(checks: tuple[_Check, ...]) -> _Check:
+    def check_rows(rows: Any) -> bool:
+        if type(rows) not in (list, tuple):
+            return False
+        for row in rows:
+            if type(row) not in (list, tuple) or len(row) != len(checks):
+                return False
+            for check, item in zip(checks, row, strict=True):
+                if not check(item):
+                    return False
+        return True
 
-    return check
+    return check_rows
 
 
 _TYPES: dict[str, _Check] = {
@@ -188,7 +192,7 @@ def _parse_field(text: str) -> Field:
         name, type_name = text.split(" ")
         return Field(name, type_name, (), (), _TYPES[type_name])
     names, types = zip(*(column.split(" ") for column in rows[2].split(", ")), strict=True)
-    check = _all(_row(tuple(_TYPES[type_name] for type_name in types)))
+    check = _rows(tuple(_TYPES[type_name] for type_name in types))
     return Field(rows[1], f"[{rows[2]}]", names, types, check)
 
 
@@ -208,8 +212,7 @@ def validate_body(kind: Kind, body: Sequence[Value]) -> None:
             raise SchemaError(f"{kind.name}.{field.name} is no {field.type_name}: {str(value)[:60]}")
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """A record and its bytes; `id` is the RFC 6962 leaf hash of the bytes and excludes every signature."""
 
     chain_id: bytes

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from hashlib import sha256
 from typing import NamedTuple
 
 import numpy as np
 
 from . import consensus
 from .blocks import Block, rows_root
-from .consensus.base import next_seed
+from .consensus.base import first_seed, next_seed
 from .encoding import Body
 from .faults import FaultCode
 from .identity import Certificate, Role, address_of
@@ -24,7 +23,6 @@ from .records import Kind
 from .weights import Int64Array, WeightWindow
 
 NO_HASH = bytes(32)
-_SEED_TAG = b"gridpact seed 0"
 
 
 class Refusal(NamedTuple):
@@ -76,7 +74,7 @@ class ChainState:
         self.authority = address_of(self.authority_key)
         self.height = -1
         self.head = NO_HASH
-        self.seed = sha256(_SEED_TAG + self.chain_id).digest()  # of the next block's draw
+        self.seed = first_seed(genesis[0], genesis[1])  # of the next block's draw
         self.votes_root = rows_root(())
         self.record_count = 0
         self.certificates: dict[

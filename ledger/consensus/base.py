@@ -17,6 +17,7 @@ DRAW_TAG = (
 )
 FALLBACK_TAG = b"gridpact/fbk"
 SEED_TAG = b"gridpact/seed"
+FIRST_SEED_TAG = b"gridpact/seed/0"
 MISSES_BEFORE_FALLBACK = 3
 HASH_SPACE = 1 << 256
 EXPECTED_WINS = 6  # paper 000, eq. 4: gamma * sum(w) = 6 * Hmax
@@ -32,6 +33,14 @@ class Draw(NamedTuple):
 
 
 Search = Callable[[list[Any], Sequence[bytes], Sequence[int], int], tuple[bytes, int, bytes] | None]
+
+
+def first_seed(name: bytes, time_s: int) -> bytes:
+    """The seed of the genesis block, from the chain's name and time alone.
+
+    Not from the chain id: runs that differ only in what is signed, or keep no ledger, draw the same producers.
+    """
+    return sha256(FIRST_SEED_TAG + time_s.to_bytes(32, "big") + name).digest()
 
 
 def next_seed(seed: bytes, producer: bytes) -> bytes:

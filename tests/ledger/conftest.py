@@ -28,7 +28,7 @@ def history(roster):
 
 
 def period_drafts(roster: Roster, period: int) -> list[Draft]:
-    """Orders, readings, a trade, and the verification and settlement of a period; event p+1 starts in period p."""
+    """Orders, readings, an offer, a trade, and the verification and settlement of a period."""
     site = [member.address for member in roster.members]
     drafts = [
         Draft(Kind.ORDER, i, 0, [period, -500 * i, 200_000, 0, [[100, 50_000]]])

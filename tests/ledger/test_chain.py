@@ -301,3 +301,11 @@ def test_senders_and_kinds(make_chain, history):
     assert refused(chain, [Draft(Kind.ORDER, AUTHORITY, 0, [1, 2, 3, 4, []])]) is FaultCode.ROLE
     assert refused(chain, [Draft(Kind.HISTORY, AUTHORITY, 0, [bytes(20), [], []])]) is FaultCode.GENESIS
     assert chain.seal([Draft(Kind.OFFER, AGGREGATOR, 0, [1, 2, 3, 4, 5])]).records[0].kind is Kind.OFFER
+
+
+def test_what_is_signed_does_not_choose_the_producers(make_chain):
+    chains = [make_chain(signing=signing) for signing in ("none", "period", "record")]
+    for chain in chains:
+        grow(chain, 3)
+    assert len({chain.state.seed for chain in chains}) == 1
+    assert len({chain.head for chain in chains}) == 3

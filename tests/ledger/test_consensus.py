@@ -86,7 +86,7 @@ def test_fallback_after_three_misses():
 
 
 def test_wins_a_block():
-    # Paper 000 calls a winner certain. Each of n nodes hits with probability 1 - (1 - p)^gamma, p = 6 s / gamma.
+    # Paper 000 calls a winner certain. A node hits with probability 1 - (1 - p)^gamma, p = 6 s / gamma.
     n, gamma, blocks = 6, 20, 4_000
     weights = list(range(1, n + 1))
     names, total = addresses(n), sum(weights)

@@ -36,7 +36,8 @@ def test_bytes_are_canonical_or_refused(data):
     ("value", "expected"),
     [
         (0, "00"), (127, "7f"), (128, "810080"), (-1, "80ff"), (-128, "8080"), (256, "810100"), (b"", "a0"),
-        (b"\x01" * 32, "e020" + "01" * 32), ([], "c0"), ([1, [b"a"]], "c201c1a161"), ([0] * 32, "e820" + "00" * 32),
+        (b"\x01" * 32, "e020" + "01" * 32), ([], "c0"), ([1, [b"a"]], "c201c1a161"),
+        ([0] * 32, "e820" + "00" * 32),
     ],
 )  # fmt: skip
 def test_vectors(value, expected):
@@ -55,7 +56,8 @@ def test_what_has_no_encoding(value):
 @pytest.mark.parametrize(
     "data",
     [
-        "", "8000", "817fff01", "81007f", "81ff80", "e01f" + "00" * 31, "e1002000", "e8ff", "dfff", "c201", "a2ff",
+        "", "8000", "817fff01", "81007f", "81ff80", "e01f" + "00" * 31, "e1002000", "e8ff", "dfff", "c201",
+        "a2ff",
         "e4", "ec", "ff", "0001", "eb7fffffff", "e37fffffff", "c1" * 40 + "00",
     ],
 )  # fmt: skip
