@@ -37,6 +37,7 @@ class Role(IntEnum):
     ENO = 1
     AGGREGATOR = 2
     PROSUMER = 3
+    COUNTERPARTY = 4  # an account outside the grid (supplier, upper level): pays, is paid, says nothing
 
 
 def derive_private_key(key_seed: int, name: str) -> PrivateKey:
@@ -163,7 +164,7 @@ class Certificate:
     def from_body(cls, body: Body) -> Certificate:
         """The certificate in a CERTIFICATE record's body; IdentityError names a value that is not allowed."""
         subject, public_key, role, serial, valid_from, valid_to, capacity_w, signature = body
-        if role not in (Role.ENO, Role.AGGREGATOR, Role.PROSUMER):
+        if role == Role.AUTHORITY or role not in Role.__members__.values():
             raise IdentityError(f"role {role} cannot be certified")
         if not 0 <= capacity_w <= MAX_CAPACITY_W:
             raise IdentityError(f"capacity {capacity_w} W is not in 0..{MAX_CAPACITY_W}")

@@ -35,7 +35,7 @@ def _node_names(blocks: list[Block]) -> Names:
             if record.kind is Kind.GENESIS:
                 names[address_of(record.body[2])] = "authority"
             elif record.kind is Kind.CERTIFICATE:
-                names[address_of(record.body[1])] = record.body[0].decode("utf-8", "replace")
+                names[address_of(record.body[1])] = _readable(record.body[0], "bytes", {})
     return names
 
 
@@ -103,7 +103,10 @@ def overview(store: Store) -> dict[str, Any]:
             roles[Role(record.body[2]).name] += 1
         if record.kind in PREDECESSOR:
             events.setdefault(record.event, []).append(f"{record.kind.name}@{found.height}")
-    settings = params_of(first)
+    try:
+        settings = params_of(first)
+    except ValueError as error:
+        raise StoreError(f"{store.path} has settings that are not allowed: {error}") from error
     return {
         "chain": blocks[0].header.chain_id.hex(),
         "name": _readable(first[0], "bytes", {}),

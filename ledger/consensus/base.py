@@ -38,7 +38,8 @@ Search = Callable[[list[Any], Sequence[bytes], Sequence[int], int], tuple[bytes,
 def first_seed(name: bytes, time_s: int) -> bytes:
     """The seed of the genesis block, from the chain's name and time alone.
 
-    Not from the chain id: runs that differ only in what is signed, or keep no ledger, draw the same producers.
+    Not from the chain id: runs that differ only in what is signed draw the same producers, as does a run
+    that keeps no ledger.
     """
     return sha256(FIRST_SEED_TAG + time_s.to_bytes(32, "big") + name).digest()
 

@@ -12,8 +12,12 @@ from hypothesis import strategies as st
 
 from ledger.__main__ import main
 from ledger.chain import Chain
+from ledger.consensus import Draw
 from ledger.encoding import decode, encode
 from ledger.params import Params
+from ledger.proposal import assemble
+from ledger.records import Record
+from ledger.state import ChainState
 from ledger.store import Store, StoreError
 from ledger.verify import verify_file, verify_rows
 
@@ -232,3 +236,42 @@ def test_a_running_ledger_can_be_read(tmp_path, roster, make_chain):
     reader.close()
     with pytest.raises(ValueError, match="allowed: full, normal"):
         Store.create(tmp_path / "x", durability="none")
+
+
+def test_a_killed_writer_leaves_a_sound_ledger(tmp_path):
+    path = tmp_path / "killed.sqlite"
+    program = f"""
+import os
+from ledger.chain import Chain
+from ledger.identity import Role
+from ledger.params import Params
+from ledger.roster import NodeSpec, Roster
+from ledger.store import Store
+
+roster = Roster.create(1, [NodeSpec("eno", Role.ENO, 10)])
+chain = Chain.create(Params(gamma=5), roster, store=Store.create({str(path)!r}))
+chain.seal([])
+os._exit(9)
+"""
+    assert subprocess.run([sys.executable, "-c", program]).returncode == 9
+    assert verify_file(path, closed=False).blocks == 2
+
+
+@pytest.mark.parametrize(
+    ("position", "value"), [(9, 7), (10, b"proof_of_luck"), (10, b"\xff"), (6, 0), (6, 1 << 40)]
+)
+def test_foreign_settings_are_refused(tmp_path, capsys, make_chain, position, value):
+    chain = make_chain(signing="none")
+    body = list(chain.genesis.records[0].body)
+    body[position] = value
+    good = chain.genesis.records[0]
+    record = Record.create(good.chain_id, good.kind, good.sender, good.nonce, good.expiry, 0, body)
+    draw = Draw(good.sender, 0, 0, bytes(32))
+    forged = assemble(ChainState(good.body), chain.roster, [record], draw)
+    path = tmp_path / "foreign.sqlite"
+    with Store.create(path) as store:
+        store.append(forged)
+    assert main(["verify", str(path)]) == 1
+    assert "block 0, record 0: GENESIS" in capsys.readouterr().out
+    assert main(["show", str(path)]) == 2
+    assert capsys.readouterr().err.count("\n") == 1

@@ -1,0 +1,1 @@
+"""How fast the pieces run; each module has `run() -> rows of name, value, unit`."""

@@ -1,0 +1,96 @@
+"""Blocks a second of the ledger: what is signed, nonces a draw, size of the network."""
+
+from __future__ import annotations
+
+import itertools
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from ledger.chain import Chain
+from ledger.identity import Role
+from ledger.params import Params
+from ledger.records import Draft, Kind
+from ledger.roster import NodeSpec, Roster
+from ledger.store import Store
+from ledger.verify import verify_file
+
+ENO, FIRST_SITE = 0, 5  # sender indices: the ENO, four aggregators, then the sites
+SITE_LIMIT_W = 30_000
+
+
+def network(sites: int) -> Roster:
+    """A network of `sites` prosumers, four aggregators and the ENO."""
+    specs = [NodeSpec("eno", Role.ENO, 400_000)]
+    specs += [NodeSpec(f"aggregator {i}", Role.AGGREGATOR, 1_000) for i in range(4)]
+    specs += [NodeSpec(f"site {i}", Role.PROSUMER, SITE_LIMIT_W) for i in range(sites)]
+    return Roster.create(1, specs)
+
+
+def period(roster: Roster, number: int) -> list[Draft]:
+    """About 3.6 records a site: order, schedule, reading; offers, trades, verification, settlement."""
+    senders = range(FIRST_SITE, len(roster))
+    site = [member.address for member in roster.members]
+    blocks = [[500, 1_000], [700, 2_000], [1_000, 3_000]]
+    drafts = [Draft(Kind.ORDER, i, 0, [number, -4_000 + i, 200_000, 5_000, blocks]) for i in senders]
+    drafts += [Draft(Kind.SCHEDULE, i, 0, [number, 900 + i, 2_000]) for i in senders]
+    drafts += [Draft(Kind.READING, i, 0, [number, 1_000 + i, 2_000 + number]) for i in senders]
+    drafts += [
+        Draft(Kind.OFFER, i, 0, [number, 150_000, 20_000, 800_000, 90_000]) for i in range(1, FIRST_SITE)
+    ]
+    pairs = [(site[i], site[-1 - i]) for i in range(FIRST_SITE, FIRST_SITE + len(senders) // 3)]
+    drafts += [Draft(Kind.TRADE, ENO, 0, [number, buyer, seller, 1_000, 200_000]) for buyer, seller in pairs]
+    rows = [[site[i], 1_000 + i, 2_000 + number] for i in senders]
+    drafts.append(Draft(Kind.VERIFICATION, ENO, 0, [number, rows]))
+    transfers = [[buyer, seller, 200_000, 0] for buyer, seller in pairs]
+    drafts.append(Draft(Kind.SETTLEMENT, ENO, 0, [number, transfers]))
+    return drafts
+
+
+def _row(name: str, value: float, unit: str) -> dict[str, str | float]:
+    return {"name": name, "value": value, "unit": unit}
+
+
+def _one(roster: Roster, sites: int, gamma: int, signing: str, blocks: int) -> list[dict[str, str | float]]:
+    """Seal, store and verify `blocks` blocks."""
+    rng = np.random.default_rng(0)
+    history = rng.integers(0, 2_000, (2, len(roster), 672))
+    history[:, :FIRST_SITE] = 0
+    drafts = [period(roster, number) for number in range(blocks)]
+    label = f"ledger {signing} gamma={gamma} sites={sites}"
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "bench.sqlite"
+        with Store.create(path) as store:
+            params = Params(gamma=gamma, signing=signing)
+            chain = Chain.create(params, roster, (history[0], history[1]), store=store)
+            start_s = time.perf_counter()
+            for each in drafts:
+                chain.seal(each)
+            seal_s = (time.perf_counter() - start_s) / blocks
+        size_kb = path.stat().st_size / 1000
+        start_s = time.perf_counter()
+        verdict = verify_file(path, closed=False)
+        verify_s = (time.perf_counter() - start_s) / verdict.blocks
+    if not verdict.sound:
+        raise RuntimeError(f"{label}: {verdict.fault}")
+    return [
+        _row(f"{label} sealed", 1 / seal_s, "blocks/s"),
+        _row(f"{label} verified", 1 / verify_s, "blocks/s"),
+        _row(f"{label} file", size_kb / verdict.blocks, "kB/block"),
+    ]
+
+
+def run(blocks: int = 20) -> list[dict[str, str | float]]:
+    """Rows of name, value, unit over signing x gamma x sites; every block is stored with durability full."""
+    rosters = {sites: network(sites) for sites in (30, 150)}
+    rows: list[dict[str, str | float]] = []
+    for sites, gamma, signing in itertools.product((30, 150), (10, 100), ("none", "period", "record")):
+        rows += _one(rosters[sites], sites, gamma, signing, blocks)
+    return rows
+
+
+if __name__ == "__main__":
+    for row in run():
+        print(f"{row['name']:50s}{row['value']:10.1f} {row['unit']}")
