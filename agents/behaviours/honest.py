@@ -1,0 +1,1 @@
+"""The honest behaviour corrupts nothing: a control group to put under ``malicious`` in a comparison."""

@@ -1,0 +1,115 @@
+"""Policies: what maps observations of a role to its actions.
+
+A rule is a file in ``agents/rules`` with a function for each role that it can play (``prosumer``, ``aggregator``,
+``eno``); it gets a View, reads observation columns by name and sets action columns by name, in the units of the
+tables. Arrays have any leading axes, so one world and a batch run the same rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from envs import plugins
+from envs.actions import Column, action_tables, encode, idle_action
+from envs.observe import observation_tables
+from envs.settings import Scenario, SettingsError
+
+F32 = NDArray[np.float32]
+Floats = NDArray[np.float64]
+ROLES = ("prosumer", "aggregator", "eno")
+DEFAULT_RULES = {"prosumer": "truthful", "aggregator": "markup", "eno": "planner"}
+
+
+class Policy(Protocol):
+    """Anything that plays a role."""
+
+    def reset(self, seed: int) -> None:
+        """Forget the last episode; randomness restarts from ``seed``."""
+
+    def act(self, observations: F32) -> F32:
+        """(…, agents, F) observations → (…, agents, K) actions in [-1, 1]."""
+
+
+class View:
+    """An observation by column names, and the action under construction (idle until set)."""
+
+    def __init__(
+        self, scenario: Scenario, observations: F32, see: Mapping[str, int], columns: list[Column], rng: np.random.Generator
+    ) -> None:
+        self.scenario = scenario
+        self.market = scenario.market
+        self.rng = rng
+        self._observations = observations.astype(np.float64)
+        self._see = see
+        self._tell = {column.name: k for k, column in enumerate(columns)}
+        idle = idle_action(columns).astype(np.float64)
+        low, high = np.array([c.low for c in columns]), np.array([c.high for c in columns])
+        self.values: Floats = np.empty((*observations.shape[:-1], len(columns)))
+        self.values[:] = low + (idle + 1.0) * 0.5 * (high - low)
+
+    def __getitem__(self, name: str) -> Floats:
+        """Observation column, shape (…, agents)."""
+        return self._observations[..., self._see[name]]
+
+    def price(self, name: str) -> Floats:
+        """A price column in micro-currency per kWh (prices are observed in units of the retail price)."""
+        return self[name] * self.market.retail
+
+    def __setitem__(self, name: str, value: Floats | float) -> None:
+        """Set an action column, in the unit of the table; clipped to its range on encoding."""
+        self.values[..., self._tell[name]] = value
+
+
+class RulePolicy:
+    """A rule playing one role of a scenario."""
+
+    def __init__(self, scenario: Scenario, role: str, rule: ModuleType) -> None:
+        self.scenario, self.role = scenario, role
+        self._function = getattr(rule, role)
+        self._see = {column.name: k for k, column in enumerate(observation_tables(scenario)[role])}
+        self._columns = action_tables(scenario)[role]
+        self._rng = np.random.default_rng(0)
+
+    def reset(self, seed: int) -> None:
+        """Restart the rule's randomness (for rules that have any)."""
+        self._rng = np.random.default_rng((seed, ROLES.index(self.role)))
+
+    def act(self, observations: F32) -> F32:
+        """Run the rule on (…, agents, F)."""
+        view = View(self.scenario, observations, self._see, self._columns, self._rng)
+        self._function(view)
+        return encode(self._columns, view.values)
+
+
+def rule_policy(scenario: Scenario, role: str, name: str) -> RulePolicy:
+    """The rule ``name`` for ``role``. Raises SettingsError listing the rules that can play the role."""
+    module = plugins.load("rules", name, role, scenario.plugins, f"--policy {role}")
+    return RulePolicy(scenario, role, module)
+
+
+def make_policies(scenario: Scenario, choices: Mapping[str, str] | None = None) -> dict[str, Policy]:
+    """A policy for each role: the default rules, replaced by ``choices`` (role → rule name or checkpoint folder).
+
+    Raises:
+        SettingsError: unknown role, rule or checkpoint.
+    """
+    chosen = {**DEFAULT_RULES, **(choices or {})}
+    unknown = set(chosen) - set(ROLES)
+    if unknown:
+        raise SettingsError(f"--policy {sorted(unknown)[0]}: no such role (allowed: {', '.join(ROLES)})")
+    policies: dict[str, Policy] = {}
+    for role in ROLES:
+        name = chosen[role]
+        if Path(name).is_dir():
+            from agents.learning.checkpoints import load_policy  # torch only where a checkpoint is played
+
+            policies[role] = load_policy(Path(name), scenario, role)
+        else:
+            policies[role] = rule_policy(scenario, role, name)
+    return policies

@@ -1,0 +1,27 @@
+"""Mark-up aggregator: announces a subsidy that users' costs call for and offers it on with a margin.
+
+A smaller portfolio pays a little more to grow, a better reputation asks a little less margin, so that the four do not
+stay copies of each other.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from agents.policy import View
+
+MARGIN = 0.25
+
+
+def aggregator(view: View) -> None:
+    """Subsidy by the direction that is asked for; the offer is subsidy plus margin."""
+    market, sites = view.market, view.scenario.sites
+    up = (view["upper_direction"] > 0) | (view["grid_direction"] > 0)
+    users_cost = np.where(
+        up, max(sites.discomfort_price, sites.degradation_price + market.feed_in), float(market.feed_in)
+    )
+    subsidy = (users_cost + 1.5 * sites.degradation_price) * (1.0 + 0.1 * (1.0 - view["members"]))
+    view["subsidy"] = subsidy
+    view["offer_price"] = subsidy * (1.0 + MARGIN * (1.5 - view["credit"]))
+    view["offer_volume"] = 1.0
+    view["credit_threshold"] = 0.5

@@ -1,0 +1,55 @@
+"""Where misconduct enters a period: policies emit intentions, behaviours corrupt them for the sites that play them.
+
+A behaviour is a file in ``agents/behaviours`` with any of four functions; what it does not define stays honest. Each gets
+``who``, the (B, N) mask of its players, and its ``intensity``; arrays are changed in place.
+
+    quote(quotes: Quotes, who, intensity)       what is offered to the market
+    deliver(fraction: Floats, who, intensity)   share of an ordered change that is carried out
+    meter(claims: Claims, who, intensity)       what the meter reports
+    forge(who, intensity) -> Bools              who alters the block when it is their turn to seal one
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from envs.mechanisms import Mechanisms
+from envs.types import Bools, Claims, Energy, Floats, Quotes, State
+
+
+def _players(mechanisms: Mechanisms, state: State, hook: str) -> list[tuple[int, Bools]]:
+    return [
+        (index, state.malicious == index)
+        for index, module in enumerate(mechanisms.behaviours)
+        if hasattr(module, hook)
+    ]
+
+
+def corrupt_quotes(mechanisms: Mechanisms, state: State, quotes: Quotes) -> None:
+    """False quotation and its relatives; quantities are kept non-negative integers by the behaviours themselves."""
+    for index, who in _players(mechanisms, state, "quote"):
+        mechanisms.behaviours[index].quote(quotes, who, mechanisms.intensities[index])
+
+
+def delivered_fraction(mechanisms: Mechanisms, state: State) -> Floats:
+    """(B, N) share of an ordered change that each site carries out; 1 for the honest."""
+    fraction = np.ones(state.malicious.shape)
+    for index, who in _players(mechanisms, state, "deliver"):
+        mechanisms.behaviours[index].deliver(fraction, who, mechanisms.intensities[index])
+    return fraction
+
+
+def claimed(mechanisms: Mechanisms, state: State, energy: Energy) -> Claims:
+    """What the meters report: the truth, but for those who falsify it."""
+    claims = Claims(energy.generated_wh.copy(), energy.consumed_wh.copy(), energy.storage_wh.copy())
+    for index, who in _players(mechanisms, state, "meter"):
+        mechanisms.behaviours[index].meter(claims, who, mechanisms.intensities[index])
+    return claims
+
+
+def forgers(mechanisms: Mechanisms, state: State) -> Bools:
+    """(B, N) sites that would alter the block they seal."""
+    mask = np.zeros(state.malicious.shape, np.bool_)
+    for index, who in _players(mechanisms, state, "forge"):
+        mask |= mechanisms.behaviours[index].forge(who, mechanisms.intensities[index])
+    return mask

@@ -1,0 +1,116 @@
+"""A fresh batch of worlds: the state before the first period of an episode."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from envs import draws
+from envs.phases.outlook import look_ahead
+from envs.types import (
+    HORIZON,
+    OUTLOOK,
+    PPM,
+    REQUESTS,
+    SLOTS,
+    Announced,
+    Bools,
+    Events,
+    Floats,
+    Ints,
+    State,
+)
+from envs.world import World
+
+
+def zeros(*shape: int) -> Ints:
+    """Integer zeros."""
+    return np.zeros(shape, np.int64)
+
+
+def days_of(world: World, seed: np.ndarray, episode: Ints) -> Ints:
+    """(B,) first day of the episode: the configured one, or one drawn from the configured range."""
+    calendar = world.scenario.calendar
+    draw = np.empty((len(seed), 1))
+    draws.uniforms(seed, episode, 0, draws.DAY, draw)
+    span = calendar.last_day - calendar.first_day + 1
+    return calendar.first_day + np.minimum((draw[:, 0] * span).astype(np.int64), span - 1)
+
+
+def cast_of(world: World, seed: np.ndarray, episode: Ints) -> Ints:
+    """(B, N) which behaviour each site plays, -1 honest: the malicious are drawn, in the order of the settings."""
+    draw = np.empty((len(seed), world.sites))
+    draws.uniforms(seed, episode, 0, draws.CAST, draw)
+    order = np.argsort(draw, axis=1, kind="stable")
+    cast = np.full((len(seed), world.sites), -1, np.int64)
+    begin = 0
+    for index, misconduct in enumerate(world.scenario.malicious.values()):
+        np.put_along_axis(cast, order[:, begin : begin + misconduct.count], index, axis=1)
+        begin += misconduct.count
+    return cast
+
+
+def no_announcements(world: World, worlds: int) -> Announced:
+    """Before anything was said: no request, no subsidy, the middle of the tariffs."""
+    market = world.scenario.market
+    return Announced(
+        *(zeros(worlds, REQUESTS) for _ in range(5)),
+        subsidy=zeros(worlds, world.aggregators),
+        threshold_ppm=zeros(worlds, world.aggregators),
+        price=np.full(worlds, (market.feed_in + market.retail) // 2, np.int64),
+        traded_wh=zeros(worlds),
+    )
+
+
+def no_events(world: World, worlds: int) -> Events:
+    """Empty slots."""
+    one = [zeros(worlds, SLOTS) for _ in range(7)]
+    one[0] -= 1
+    sites = [zeros(worlds, SLOTS, world.sites) for _ in range(3)]
+    return Events(*one, zeros(worlds, SLOTS, world.aggregators), *sites)
+
+
+def generate(world: World, seed: np.ndarray, episode: Ints) -> State:
+    """The state of B worlds before their first period.
+
+    Args:
+        world: the scenario's static side.
+        seed: (B,) uint64.
+        episode: (B,) counts the resets of each world, so that episodes of one seed differ.
+    """
+    worlds, sites = len(seed), world.sites
+    standing = world.scenario.standing
+
+    def floats(*shape: int) -> Floats:
+        return np.zeros((worlds, *shape))
+
+    def bools(*shape: int) -> Bools:
+        return np.zeros((worlds, *shape), np.bool_)
+
+    state = State(
+        seed=seed.astype(np.uint64),
+        episode=episode.astype(np.int64),
+        day=days_of(world, seed, episode),
+        period=0,
+        malicious=cast_of(world, seed, episode),
+        charge_wh=np.tile(world.storage_wh * world.scenario.sites.initial_charge, (worlds, 1)),
+        truth_pv_w=floats(OUTLOOK, sites),
+        truth_load_w=floats(OUTLOOK, sites),
+        site_pv_w=floats(OUTLOOK, sites),
+        site_load_w=floats(OUTLOOK, sites),
+        operator_net_w=floats(OUTLOOK, sites),
+        schedule_w=floats(HORIZON, sites),
+        baseline_w=floats(HORIZON, sites),
+        baseline_fixed=bools(HORIZON, sites),
+        credit_ppm=np.full((worlds, sites + world.aggregators), round(standing.initial_credit * PPM), np.int64),
+        score_ppm=zeros(worlds, sites),
+        aggregator=np.full((worlds, sites), -1, np.int64),
+        last_storage_w=floats(sites),
+        voltage_pu=np.full((worlds, world.feeder.bus_count), abs(world.feeder.slack_voltage_pu)),
+        announced=no_announcements(world, worlds),
+        events=no_events(world, worlds),
+        balance=zeros(worlds, world.accounts),
+    )
+    look_ahead(world, state, fresh=True)
+    # Before the first period nobody had a step in which to file: the schedule is the site's forecast without storage.
+    state.schedule_w[:] = state.site_pv_w[:, :HORIZON] - state.site_load_w[:, :HORIZON]
+    return state

@@ -1,0 +1,32 @@
+"""The plug-ins that a scenario names, loaded once and handed to the core, which names none of them itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import ModuleType
+
+from envs import plugins
+from envs.settings import Scenario
+
+
+@dataclass(frozen=True)
+class Mechanisms:
+    """Modules by the place they fill; what each must define is written in its room."""
+
+    trading: ModuleType
+    request: ModuleType
+    dispatch: ModuleType
+    behaviours: tuple[ModuleType, ...]  # in the order of ``malicious`` in the settings
+    intensities: tuple[float, ...]
+
+
+def mechanisms_of(scenario: Scenario) -> Mechanisms:
+    """Load what the settings name. Raises SettingsError for a name without a file, listing what there is."""
+    folders, market = scenario.plugins, scenario.market
+    return Mechanisms(
+        trading=plugins.load("market", market.trading, "clear", folders, "market.trading"),
+        request=plugins.load("market", market.request, "award", folders, "market.request"),
+        dispatch=plugins.load("dispatch", market.dispatch, "solve", folders, "market.dispatch"),
+        behaviours=tuple(plugins.load("behaviours", name, None, folders, f"malicious.{name}") for name in scenario.malicious),
+        intensities=tuple(m.intensity for m in scenario.malicious.values()),
+    )

@@ -1,0 +1,286 @@
+"""What each role sees: one table of columns a role, normalised to order 1, filled in one pass.
+
+Everybody sees what completed stages made public and what is their own; nobody sees a stage that still runs. In the
+simultaneous game the public part is last period's and ``announced`` is 0, in the staged game this one's and 1.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from envs.actions import Column
+from envs.settings import Scenario
+from envs.types import GRID, HORIZON, HOURS, PPM, UPPER, Announced, Stage, State
+from envs.world import World
+
+F32 = NDArray[np.float32]
+LIMIT = 10.0  # observations are clipped to ± this
+CAUSES = 4.0
+
+
+def _public_columns() -> list[Column]:
+    """Columns that all roles share."""
+    columns = [
+        Column("announced", "1: requests below are this period's, 0: last period's", "1", 0, 1),
+        Column("hour_sin", "time of day, sine", "1", -1, 1),
+        Column("hour_cos", "time of day, cosine", "1", -1, 1),
+        Column("remaining", "share of the episode that is left", "1", 0, 1),
+        Column("reference_price", "last period's Pa", "retail price", 0, LIMIT),
+        Column("traded", "last period's trade among peers", "mean site capacity·h", 0, LIMIT),
+        Column("feed_in", "feed-in tariff", "retail price", 0, 1),
+    ]
+    for kind in ("grid", "upper"):
+        columns += [
+            Column(f"{kind}_cause", "cause of the request: 0 none, .25 over-, .5 under-voltage, .75 overload, 1 order", "1", 0, 1),
+            Column(f"{kind}_direction", "+1 more injection, -1 less", "1", -1, 1),
+            Column(f"{kind}_duration", "length of the event", "8 periods", 0, 1),
+            Column(f"{kind}_asked", "volume asked a period", "mean site capacity·h", 0, LIMIT),
+            Column(f"{kind}_reserve", "reserve price", "retail price", 0, LIMIT),
+        ]
+    return columns
+
+
+def prosumer_columns(scenario: Scenario) -> list[Column]:
+    """The public part, the offers of the aggregators, and the own site."""
+    columns = _public_columns()
+    for a in range(scenario.market.aggregators):
+        columns += [
+            Column(f"subsidy_{a}", f"public subsidy of aggregator_{a}", "retail price", 0, LIMIT),
+            Column(f"aggregator_credit_{a}", f"credit of aggregator_{a}", "1", 0, 1),
+            Column(f"accepts_{a}", f"whether aggregator_{a} accepts the own credit", "1", 0, 1),
+            Column(f"member_{a}", f"whether registered with aggregator_{a}", "1", 0, 1),
+        ]
+    return [
+        *columns,
+        Column("pv", "own forecast of output, coming period", "capacity", 0, 1),
+        Column("load", "own forecast of demand, coming period", "capacity", 0, 1),
+        Column("net_1h", "own forecast of PV minus load, four periods on", "capacity", -1, 1),
+        Column("net_2h", "own forecast of PV minus load, eight periods on", "capacity", -1, 1),
+        Column("schedule", "schedule filed for the coming period", "capacity", -LIMIT, LIMIT),
+        Column("order", "running orders of the coming period, signed", "capacity", -LIMIT, LIMIT),
+        Column("charge", "state of charge", "1", 0, 1),
+        Column("storage_power", "rated storage power", "capacity", 0, 1),
+        Column("storage_energy", "storage energy", "8 h at capacity", 0, LIMIT),
+        Column("capacity", "certified capacity", "100 kW", 0, LIMIT),
+        Column("voltage", "voltage at the own bus, last period, from the middle of the band", "half band", -LIMIT, LIMIT),
+        Column("credit", "own credit", "1", 0, 1),
+        Column("score", "own composite score", "1", 0, 1),
+    ]
+
+
+def aggregator_columns(scenario: Scenario) -> list[Column]:
+    """The public part and the own portfolio."""
+    return [
+        *_public_columns(),
+        Column("credit", "own credit", "1", 0, 1),
+        Column("members", "share of the sites registered with it", "1", 0, 1),
+        Column("member_capacity", "certified capacity of its members, of all", "1", 0, 1),
+        Column("member_credit", "mean credit of its members", "1", 0, 1),
+        Column("orders", "running orders of its members, of their capacity", "1", 0, LIMIT),
+        Column("own_subsidy", "last announced subsidy", "retail price", 0, LIMIT),
+        Column("rival_subsidy", "highest subsidy that another announced last", "retail price", 0, LIMIT),
+    ]
+
+
+def eno_columns(scenario: Scenario) -> list[Column]:
+    """The public part, the forecast of the grid, and what is called for."""
+    columns = _public_columns()
+    for kind in ("grid", "upper"):
+        columns += [
+            Column(f"{kind}_need", "what the coming period needs or the upper level orders", "mean site capacity", 0, LIMIT),
+            Column(f"{kind}_way", "direction needed", "1", -1, 1),
+        ]
+    return [
+        *columns,
+        Column("upper_price", "price of the upper-level order", "retail price", 0, LIMIT),
+        Column("low", "lowest forecast voltage, from the middle of the band", "half band", -LIMIT, LIMIT),
+        Column("high", "highest forecast voltage, from the middle of the band", "half band", -LIMIT, LIMIT),
+        Column("loading", "highest forecast loading", "1", 0, LIMIT),
+        Column("net", "forecast net injection of all sites", "all capacity", -1, 1),
+        Column("orders", "running orders, signed", "all capacity", -1, 1),
+        Column("mean_credit", "mean credit of the sites", "1", 0, 1),
+    ]
+
+
+def observation_tables(scenario: Scenario) -> dict[str, list[Column]]:
+    """Columns of the observation vector of each role."""
+    return {
+        "prosumer": prosumer_columns(scenario),
+        "aggregator": aggregator_columns(scenario),
+        "eno": eno_columns(scenario),
+    }
+
+
+def _clip(values: np.ndarray) -> F32:
+    return np.clip(values, -LIMIT, LIMIT).astype(np.float32)
+
+
+class Observer:
+    """Fills the observation arrays of a world."""
+
+    def __init__(self, world: World, max_cycles: int) -> None:
+        self.world, self.max_cycles = world, max_cycles
+        self.tables = observation_tables(world.scenario)
+        self.public = len(_public_columns())
+        angle = 2.0 * np.pi * np.arange(world.periods_per_day) / world.periods_per_day
+        self.clock = np.stack([np.sin(angle), np.cos(angle)])  # (2, periods of a day)
+        self.mean_capacity = float(world.capacity_w.mean())
+        grid = world.scenario.grid
+        self.middle_pu = (grid.band_low_pu + grid.band_high_pu) / 2.0
+        self.half_band_pu = (grid.band_high_pu - grid.band_low_pu) / 2.0
+
+    def requests(self, state: State, stage: Stage, staged: bool) -> Announced:
+        """The requests that are public: this period's once the operator has spoken, else last period's."""
+        if not staged or stage.closed < 1:
+            return state.announced
+        last = state.announced
+        return Announced(
+            stage.cause, stage.direction, stage.duration, stage.asked_wh, stage.reserve, last.subsidy, last.threshold_ppm,
+            last.price, last.traded_wh,
+        )  # fmt: skip
+
+    def _public(self, state: State, said: Announced, announced: bool) -> np.ndarray:
+        """(B, columns) part that all agents of a role share."""
+        market, now = self.world.scenario.market, state.period % self.world.periods_per_day
+        out = np.empty((len(state.seed), self.public))
+        out[:, 0] = float(announced)
+        out[:, 1], out[:, 2] = self.clock[0, now], self.clock[1, now]
+        out[:, 3] = max(0.0, 1.0 - state.period / self.max_cycles)
+        out[:, 4] = said.price / market.retail
+        out[:, 5] = said.traded_wh / self.mean_capacity
+        out[:, 6] = market.feed_in / market.retail
+        for r, base in ((GRID, 7), (UPPER, 12)):
+            out[:, base] = said.cause[:, r] / CAUSES
+            out[:, base + 1] = said.direction[:, r]
+            out[:, base + 2] = said.duration[:, r] / HORIZON
+            out[:, base + 3] = said.asked_wh[:, r] / self.mean_capacity
+            out[:, base + 4] = said.reserve[:, r] / market.retail
+        return out
+
+    def eno(self, state: State, stage: Stage) -> F32:
+        """(B, 1, F): the operator acts on its forecast; what it announced last is its only public request."""
+        world = self.world
+        out = np.empty((len(state.seed), 1, len(self.tables["eno"])))
+        out[:, 0, : self.public] = self._public(state, state.announced, False)
+        k = self.public
+        for r in (GRID, UPPER):
+            out[:, 0, k] = stage.need_w[:, r] / self.mean_capacity
+            out[:, 0, k + 1] = stage.direction[:, r]
+            k += 2
+        total = float(world.capacity_w.sum())
+        out[:, 0, k] = stage.upper_price[:, UPPER] / world.scenario.market.retail
+        out[:, 0, k + 1] = (stage.forecast_low_pu - self.middle_pu) / self.half_band_pu
+        out[:, 0, k + 2] = (stage.forecast_high_pu - self.middle_pu) / self.half_band_pu
+        out[:, 0, k + 3] = stage.forecast_loading
+        out[:, 0, k + 4] = row_sums(stage.baseline_w[:, 0]) / total
+        out[:, 0, k + 5] = row_sums(stage.live_w[:, 0]) / total
+        out[:, 0, k + 6] = row_sums(state.credit_ppm[:, : world.sites].astype(np.float64)) / (PPM * world.sites)
+        return _clip(out)
+
+    def aggregator(self, state: State, stage: Stage, staged: bool) -> F32:
+        """(B, A, F)"""
+        world, market = self.world, self.world.scenario.market
+        out = np.empty((len(state.seed), world.aggregators, len(self.tables["aggregator"])))
+        out[:, :, : self.public] = self._public(state, self.requests(state, stage, staged), staged and stage.closed >= 1)[:, None]
+        own = out[:, :, self.public :]
+        _portfolio(
+            state.aggregator, state.credit_ppm, world.capacity_w, np.ascontiguousarray(stage.live_w[:, 0]),
+            state.announced.subsidy, float(market.retail), own,
+        )  # fmt: skip
+        return _clip(out)
+
+    def prosumer(self, state: State, stage: Stage, staged: bool) -> F32:
+        """(B, N, F)"""
+        world = self.world
+        out = np.empty((len(state.seed), world.sites, len(self.tables["prosumer"])))
+        out[:, :, : self.public] = self._public(state, self.requests(state, stage, staged), staged and stage.closed >= 1)[:, None]
+        open_offers = staged and stage.closed >= 2
+        subsidy = stage.subsidy if open_offers else state.announced.subsidy
+        threshold = stage.threshold_ppm if open_offers else state.announced.threshold_ppm
+        _site(
+            subsidy, threshold, state.credit_ppm, state.aggregator, state.site_pv_w, state.site_load_w, state.schedule_w,
+            stage.live_w, state.charge_wh, world.storage_w, world.storage_wh, world.capacity_w, world.site_bus,
+            state.voltage_pu, state.score_ppm, float(world.scenario.market.retail), self.middle_pu, self.half_band_pu,
+            self.public, out,
+        )  # fmt: skip
+        return _clip(out)
+
+    def observe(self, role: str, state: State, stage: Stage, staged: bool) -> F32:
+        """Observations of a role, (B, agents, F)."""
+        if role == "eno":
+            return self.eno(state, stage)
+        if role == "aggregator":
+            return self.aggregator(state, stage, staged)
+        return self.prosumer(state, stage, staged)
+
+
+@njit(cache=True)
+def row_sums(values):
+    """Sums of the rows of (B, n), added from left to right whatever the batch."""
+    out = np.zeros(values.shape[0])
+    for b in range(values.shape[0]):
+        for i in range(values.shape[1]):
+            out[b] += values[b, i]
+    return out
+
+
+@njit(cache=True)
+def _portfolio(member, credit, capacity, live_w, subsidy, retail, out):
+    worlds, aggregators, _ = out.shape
+    sites = capacity.shape[0]
+    total = capacity.sum()
+    for b in range(worlds):
+        for a in range(aggregators):
+            count, own_w, own_credit, orders = 0, 0.0, 0.0, 0.0
+            for i in range(sites):
+                if member[b, i] == a:
+                    count += 1
+                    own_w += capacity[i]
+                    own_credit += credit[b, i]
+                    orders += abs(live_w[b, i])
+            rival = np.int64(0)
+            for other in range(aggregators):
+                if other != a:
+                    rival = max(rival, subsidy[b, other])
+            out[b, a, 0] = credit[b, sites + a] / PPM
+            out[b, a, 1] = count / sites
+            out[b, a, 2] = own_w / total
+            out[b, a, 3] = own_credit / (PPM * count) if count else 0.0
+            out[b, a, 4] = orders / own_w if count else 0.0
+            out[b, a, 5] = subsidy[b, a] / retail
+            out[b, a, 6] = rival / retail
+
+
+@njit(cache=True)
+def _site(
+    subsidy, threshold, credit, member, pv, load, schedule, live, charge, storage_w, storage_wh, capacity, bus, voltage,
+    score, retail, middle, half, first, out,
+):  # fmt: skip
+    aggregators, sites = subsidy.shape[1], capacity.shape[0]
+    for b in range(out.shape[0]):
+        for i in range(sites):
+            k, scale = first, 1.0 / capacity[i]
+            for a in range(aggregators):
+                out[b, i, k] = subsidy[b, a] / retail
+                out[b, i, k + 1] = credit[b, sites + a] / PPM
+                out[b, i, k + 2] = 1.0 if credit[b, i] >= threshold[b, a] else 0.0
+                out[b, i, k + 3] = 1.0 if member[b, i] == a else 0.0
+                k += 4
+            out[b, i, k] = pv[b, 0, i] * scale
+            out[b, i, k + 1] = load[b, 0, i] * scale
+            out[b, i, k + 2] = (pv[b, 4, i] - load[b, 4, i]) * scale
+            out[b, i, k + 3] = (pv[b, 8, i] - load[b, 8, i]) * scale
+            out[b, i, k + 4] = schedule[b, 0, i] * scale
+            out[b, i, k + 5] = live[b, 0, i] * scale
+            out[b, i, k + 6] = charge[b, i] / storage_wh[i] if storage_wh[i] > 0.0 else 0.0
+            out[b, i, k + 7] = storage_w[i] * scale
+            out[b, i, k + 8] = storage_wh[i] * scale / 8.0
+            out[b, i, k + 9] = capacity[i] / 100_000.0
+            out[b, i, k + 10] = (voltage[b, bus[i]] - middle) / half
+            out[b, i, k + 11] = credit[b, i] / PPM
+            out[b, i, k + 12] = score[b, i] / PPM
+
+
+assert HOURS * 4 == 1.0  # the columns four and eight periods on are called 1 h and 2 h

@@ -1,0 +1,168 @@
+"""The safety check of a promise, and how a violated limit becomes a row of the dispatch.
+
+The check runs over every period of the event. With x the ordered change of each site in the request's direction, a
+violated limit at place l with relief direction ρ and excess δ says: if the request goes the relieving way, Σ s_li x_i
+must grow by δ, else it must shrink by δ.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from envs.phases.network import (
+    TOLERANCE_PU,
+    branch_watts,
+    effect_at,
+    solve_sites,
+    violation,
+    worst_branch,
+    worst_voltage,
+)
+from envs.types import HOURS, NO_EVENT, OVER_VOLTAGE, Bools, Floats, Ints
+
+LIMIT_ROWS = 12
+OVERSHOOT = 1.02  # the linear coefficients are those of no load; a little more saves a loop
+
+
+class Rows(NamedTuple):
+    """Rows of the reopened dispatch in kW: total, caps of aggregators, then limits. R = 1 + A + LIMIT_ROWS."""
+
+    a: Floats  # (B, R, N)
+    lower: Floats  # (B, R)
+    upper: Floats  # (B, R)
+    place: Ints  # (B, R) of limit rows
+    count: Ints  # (B,)
+
+
+class Check(NamedTuple):
+    """Extremes of the forecast over the event's periods, and what is violated in its first."""
+
+    violated: Bools  # (B,)
+    low_pu: Floats  # (B,)
+    high_pu: Floats  # (B,)
+    loading: Floats  # (B,)
+    voltage_excess: Floats  # (B,) pu summed over buses, first period
+    overload_excess: Floats  # (B,) summed over branches, first period
+
+
+def no_rows(worlds: int, aggregators: int, sites: int) -> Rows:
+    """Empty rows for B worlds."""
+    rows = 1 + aggregators + LIMIT_ROWS
+    return Rows(
+        np.zeros((worlds, rows, sites)),
+        np.full((worlds, rows), -np.inf),
+        np.full((worlds, rows), np.inf),
+        np.zeros((worlds, rows), np.int64),
+        np.zeros(worlds, np.int64),
+    )
+
+
+@njit(cache=True)
+def open_rows(active, least_wh, most_wh, member, admitted, quoted, rows):
+    """Row 0: the total between two bounds; a row for each aggregator that offered less than its members quoted."""
+    for b in range(active.shape[0]):
+        if not active[b]:
+            continue
+        rows.a[b, 0] = 1.0
+        rows.lower[b, 0] = least_wh[b] / HOURS * 0.001
+        rows.upper[b, 0] = most_wh[b] / HOURS * 0.001
+        count = 1
+        for a in range(admitted.shape[1]):
+            if admitted[b, a] < quoted[b, a]:
+                for i in range(member.shape[1]):
+                    rows.a[b, count, i] = 1.0 if member[b, i] == a else 0.0
+                rows.upper[b, count] = admitted[b, a] / HOURS * 0.001
+                rows.lower[b, count] = -np.inf
+                count += 1
+        rows.count[b] = count
+
+
+@njit(cache=True)
+def _limit_row(limits, rows, b, first, place, relieves, excess, ordered_wh, size_wh):
+    """Add or tighten the row of a violated place, in its own unit (pu or W) per kW.
+
+    A lower bound is kept within reach of the admitted blocks, so that the dispatch stays feasible.
+    """
+    found = -1
+    for r in range(first, rows.count[b]):
+        if rows.place[b, r] == place and (rows.lower[b, r] > -np.inf) == relieves:
+            found = r
+    if found < 0:
+        if rows.count[b] == rows.a.shape[1]:
+            return
+        found = rows.count[b]
+        rows.count[b] += 1
+        rows.place[b, found] = place
+        rows.lower[b, found], rows.upper[b, found] = -np.inf, np.inf
+    now, reach = 0.0, 0.0
+    for i in range(ordered_wh.shape[0]):
+        effect = effect_at(limits, place, i) * 1000.0
+        rows.a[b, found, i] = effect
+        now += effect * ordered_wh[i] / HOURS * 0.001
+        reach += effect * (size_wh[i, 0] + size_wh[i, 1]) / HOURS * 0.001
+    if relieves:
+        rows.lower[b, found] = min(now + excess * OVERSHOOT, reach * (1.0 - 1e-9))
+    else:
+        rows.upper[b, found] = max(now - excess * OVERSHOOT, 0.0)
+
+
+@njit(cache=True)
+def _counts(limits, place, helps, cures, ordered_wh):
+    """Whether a violation is this request's business: it should cure it, or its orders add to it."""
+    if helps:
+        return cures
+    for i in range(ordered_wh.shape[0]):
+        if ordered_wh[i] > 0 and effect_at(limits, place, i) > 0.0:
+            return True
+    return False
+
+
+@njit(cache=True)
+def check_promise(
+    limits, active, base, running, load_var, first_row, way, duration, cures, ordered_wh, size_wh, add, first_limit, rows,
+    violated, lowest, highest, heaviest, volt_excess, over_excess,
+):  # fmt: skip
+    """Check ``base + running + way · ordered`` over each event's periods; with ``add``, violated limits join ``rows``.
+
+    A violation counts when the request ``cures`` (a grid event) and goes the relieving way, or when its orders make it
+    worse: an upper-level order need not mend what was broken without it, a later trigger will.
+    """
+    buses = limits.feeder.parent.shape[0]
+    voltage, current = np.empty(buses, np.complex128), np.empty(buses, np.complex128)
+    p_kw, q_kvar, magnitude, loading = np.empty(buses), np.empty(buses), np.empty(buses), np.empty(buses)
+    p_w, q_var = np.empty(base.shape[2]), np.empty(base.shape[2])
+    for b in range(base.shape[0]):
+        violated[b] = False
+        if not active[b]:
+            continue
+        lowest[b], highest[b], heaviest[b] = np.inf, 0.0, 0.0
+        for h in range(duration[b]):
+            row = (first_row[b] + h) % load_var.shape[0]
+            for i in range(base.shape[2]):
+                p_w[i] = base[b, h, i] + running[b, h, i] + way[b] * ordered_wh[b, i] / HOURS
+                q_var[i] = -load_var[row, i]
+            solved = solve_sites(limits, p_w, q_var, voltage, current, p_kw, q_kvar, magnitude, loading)
+            lowest[b] = min(lowest[b], magnitude[1:].min())
+            highest[b], heaviest[b] = max(highest[b], magnitude.max()), max(heaviest[b], loading.max())
+            if h == 0:
+                volt_excess[b], over_excess[b] = violation(limits, magnitude, loading)
+            cause, bus, need = worst_voltage(limits, magnitude)
+            relief, branch, watts = worst_branch(limits, voltage, current, loading)
+            violated[b] |= not solved
+            if not solved:
+                continue
+            over = cause == OVER_VOLTAGE
+            if cause != NO_EVENT and _counts(limits, bus, (way[b] < 0) == over, cures, ordered_wh[b]):
+                violated[b] = True
+                excess = magnitude[bus] - limits.high_pu if over else limits.low_pu - magnitude[bus]
+                if add:
+                    place, helps, excess = bus, (way[b] < 0) == over, excess + TOLERANCE_PU
+                    _limit_row(limits, rows, b, first_limit[b], place, helps, excess, ordered_wh[b], size_wh[b])
+            if relief != 0 and _counts(limits, -1 - branch, way[b] == relief, cures, ordered_wh[b]):
+                violated[b] = True
+                if add:
+                    place, excess = -1 - branch, watts + TOLERANCE_PU * branch_watts(limits, branch)
+                    _limit_row(limits, rows, b, first_limit[b], place, way[b] == relief, excess, ordered_wh[b], size_wh[b])

@@ -1,0 +1,272 @@
+"""Dispatch and check: awards become orders, orders are checked by power flow, violated limits become constraints.
+
+First the winners' users share each award (paper 000 eq. 7). If the power flow of the result breaks a limit, awards
+reopen: one dispatch over all admitted blocks with the limits as rows, paid as offered, the awards are its sums. What
+no admitted block can cure is cut as a last resort, for the coming period only.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from envs.dispatch.base import DispatchSettings
+from envs.dispatch.rounding import round_one
+from envs.mechanisms import Mechanisms
+from envs.phases.clear import Blocks, admit_blocks, choose_aggregators, delivered_price, offers_of
+from envs.phases.network import Limits, effect_at, limits_of, solve_sites, worst
+from envs.phases.rows import Check, Rows, check_promise, no_rows, open_rows
+from envs.types import (
+    GRID,
+    HOURS,
+    NO_EVENT,
+    PPM,
+    REQUESTS,
+    UPPER,
+    Bools,
+    Floats,
+    Ints,
+    Plan,
+    Quotes,
+    Stage,
+    State,
+)
+from envs.world import World
+
+CUT_LOOPS = 20
+
+
+def _empty_plan(worlds: int, sites: int, aggregators: int) -> Plan:
+    def ints(*shape: int) -> Ints:
+        return np.zeros((worlds, *shape), np.int64)
+
+    def floats(*shape: int) -> Floats:
+        return np.zeros((worlds, *shape))
+
+    return Plan(
+        awarded_wh=ints(REQUESTS, aggregators),
+        ordered_wh=ints(REQUESTS, sites),
+        admitted_wh=ints(REQUESTS, aggregators),
+        member=ints(sites),
+        cut_wh=ints(sites),
+        loops=ints(REQUESTS),
+        reopened=np.zeros((worlds, REQUESTS), np.bool_),
+        safe=np.ones((worlds, REQUESTS), np.bool_),
+        iterations=ints(REQUESTS),
+        before_low_pu=floats(REQUESTS),
+        before_high_pu=floats(REQUESTS),
+        before_loading=floats(REQUESTS),
+        after_low_pu=floats(REQUESTS),
+        after_high_pu=floats(REQUESTS),
+        after_loading=floats(REQUESTS),
+        residual_voltage_puh=floats(),
+        residual_overload_h=floats(),
+    )
+
+
+@njit(cache=True)
+def _integer_orders(active, reopened, x_kw, size_wh, member, awarded, most_wh, ordered):
+    """Wh a period: per award exactly its volume; reopened, the sum rounded up, shared over everybody."""
+    worlds, sites = x_kw.shape
+    caps, want, share = np.empty(sites, np.int64), np.empty(sites), np.empty(sites, np.int64)
+    for b in range(worlds):
+        if not active[b]:
+            continue
+        groups = 1 if reopened[b] else awarded.shape[1]
+        ordered[b] = 0
+        for a in range(groups):
+            total, most = 0.0, 0
+            for i in range(sites):
+                inside = reopened[b] or member[b, i] == a
+                caps[i] = size_wh[b, i, 0] + size_wh[b, i, 1] if inside else 0
+                want[i] = min(max(x_kw[b, i] * 1000.0 * HOURS, 0.0), caps[i]) if inside else 0.0
+                total += want[i]
+                most += caps[i]
+            volume = np.int64(np.ceil(total - 1e-6)) if reopened[b] else awarded[b, a]
+            round_one(want, min(volume, most, most_wh[b]), caps, share)
+            for i in range(sites):
+                ordered[b, i] += share[i]
+        if reopened[b]:
+            awarded[b] = 0
+            for i in range(sites):
+                if member[b, i] >= 0:
+                    awarded[b, member[b, i]] += ordered[b, i]
+
+
+def _award_rows(awarded: Ints, member: Ints) -> tuple[Floats, Floats]:
+    """One equality a winner: (B, A, N) membership and (B, A) kW."""
+    inside = member[:, None, :] == np.arange(awarded.shape[1])[None, :, None]
+    return inside.astype(np.float64), awarded / HOURS * 0.001
+
+
+class _Request:
+    """One request of the period while it is being promised."""
+
+    def __init__(
+        self, world: World, state: State, stage: Stage, quotes: Quotes, mechanisms: Mechanisms, plan: Plan, request: int
+    ) -> None:
+        self.world, self.state, self.stage, self.plan, self.request = world, state, stage, plan, request
+        self.mechanisms = mechanisms
+        self.limits: Limits = limits_of(world)
+        self.active: Bools = stage.asked_wh[:, request] > 0
+        self.way: Ints = np.ascontiguousarray(stage.direction[:, request])
+        self.duration: Ints = np.ascontiguousarray(stage.duration[:, request])
+        self.running = stage.live_w
+        taken = np.zeros_like(plan.member)
+        if request == UPPER:
+            self.running = _with_orders(stage, plan)
+            same_way = (stage.direction[:, GRID] == self.way)[:, None]
+            taken = np.where(same_way | (plan.ordered_wh[:, GRID] == 0), plan.ordered_wh[:, GRID], np.iinfo(np.int64).max)
+        self.blocks: Blocks = admit_blocks(stage, quotes, request, plan.member, taken)
+        self.offers = offers_of(state, stage, request, self.blocks, world.sites)
+        within = np.take_along_axis(self.offers.price <= self.offers.reserve[:, None], np.maximum(plan.member, 0), axis=1)
+        self.size_wh: Ints = np.where(within[:, :, None], self.blocks.size_wh, 0)
+        self.price = delivered_price(stage, plan.member, self.blocks.price)
+        self.rows: Rows = no_rows(len(self.active), world.aggregators, world.sites)
+        self.ordered = np.zeros_like(plan.member)
+        self.most_wh: Ints = (
+            stage.asked_wh[:, UPPER] if request == UPPER else np.full(len(self.active), np.iinfo(np.int64).max)
+        )
+
+    def check(self, active: Bools, ordered: Ints, add: bool) -> Check:
+        """Power flow of base, running orders and ``ordered`` over the event; rows grow where ``add``."""
+        worlds = len(active)
+        result = Check(np.zeros(worlds, np.bool_), *(np.zeros(worlds) for _ in range(5)))
+        first_row = self.state.day * self.world.periods_per_day + self.state.period
+        check_promise(
+            self.limits, active, self.stage.baseline_w, self.running, self.world.load_var, first_row, self.way,
+            self.duration, self.request == GRID, ordered, self.size_wh, add, self.first_limit, self.rows, *result,
+        )  # fmt: skip
+        return result
+
+    def award(self) -> None:
+        """FPSA among the offers, then dispatch within each award."""
+        plan, r = self.plan, self.request
+        awarded = self.mechanisms.request.award(self.offers)
+        plan.admitted_wh[:, r] = self.offers.wh
+        least = np.minimum(self.stage.asked_wh[:, r], self.size_wh.sum(axis=(1, 2)))
+        bounds = (least, self.most_wh) if r == GRID else (np.zeros_like(least), self.most_wh)
+        open_rows(self.active, *bounds, plan.member, self.offers.wh, self.blocks.quoted_wh, self.rows)
+        # A cap below what was asked takes precedence over the volume: the operator can only get what was offered.
+        within = np.where(self.offers.price <= self.offers.reserve[:, None], self.offers.wh, 0).sum(axis=1)
+        self.rows.lower[:, 0] = np.minimum(self.rows.lower[:, 0], within / HOURS * 0.001)
+        self.first_limit = self.rows.count.copy()
+        rows, volume = _award_rows(awarded, plan.member)
+        winners = self.active & (awarded.sum(axis=1) > 0)
+        self._solve(winners, self.price, rows, volume, volume, np.full(len(winners), rows.shape[1]))
+        self._round(winners, np.zeros_like(winners), awarded)
+        plan.awarded_wh[:, r] = awarded
+
+    def reopen(self, worlds: Bools) -> None:
+        """One dispatch over all admitted blocks with the violated limits as rows."""
+        price = self.price
+        if self.request == UPPER:  # deliver as much of the order as the limits allow, cheapest first
+            price = price - 2.0 * self.world.scenario.market.max_price / PPM
+        self._solve(worlds, price, self.rows.a, self.rows.lower, self.rows.upper, self.rows.count)
+        awarded = self.plan.awarded_wh[:, self.request].copy()
+        self._round(worlds, worlds, awarded)
+        self.plan.awarded_wh[:, self.request] = awarded
+        self.plan.reopened[:, self.request] |= worlds
+        self.plan.loops[:, self.request] += worlds
+
+    def _solve(self, worlds: Bools, price: Floats, a: Floats, lower: Floats, upper: Floats, count: Ints) -> None:
+        size_kw = self.size_wh / HOURS * 0.001
+        answer = self.mechanisms.dispatch.solve(price, size_kw, a, lower, upper, count, worlds, DispatchSettings())
+        self.x_kw = answer.x_kw
+        self.plan.iterations[:, self.request] += answer.iterations
+
+    def _round(self, worlds: Bools, reopened: Bools, awarded: Ints) -> None:
+        _integer_orders(
+            worlds, reopened, self.x_kw, self.size_wh, self.plan.member, awarded, self.most_wh, self.ordered
+        )
+
+
+def _with_orders(stage: Stage, plan: Plan) -> Floats:
+    """Running orders with those of this period's grid event and its cut on top, (B, HORIZON, N) W."""
+    running = stage.live_w.copy()
+    ahead = np.arange(running.shape[1])[None, :, None] < stage.duration[:, GRID, None, None]
+    running += ahead * (stage.direction[:, GRID, None] * plan.ordered_wh[:, GRID] / HOURS)[:, None, :]
+    running[:, 0] += plan.cut_wh / HOURS
+    return running
+
+
+@njit(cache=True)
+def _last_resort(limits, active, base, running, load_var, first_row, way, ordered_wh, site_pv, site_load, cut):
+    """Curtail generation (or shed load) pro rata to what is left and helps, until the coming period is safe."""
+    buses = limits.feeder.parent.shape[0]
+    sites = base.shape[2]
+    voltage, current = np.empty(buses, np.complex128), np.empty(buses, np.complex128)
+    p_kw, q_kvar, magnitude, loading = np.empty(buses), np.empty(buses), np.empty(buses), np.empty(buses)
+    p_w, q_var, left = np.empty(sites), np.empty(sites), np.empty(sites)
+    for b in range(base.shape[0]):
+        if not active[b]:
+            continue
+        for _ in range(CUT_LOOPS):
+            for i in range(sites):
+                orders = running[b, 0, i] + way[b] * ordered_wh[b, i] / HOURS
+                p_w[i] = base[b, 0, i] + orders + cut[b, i] / HOURS
+                q_var[i] = -load_var[first_row[b] % load_var.shape[0], i]
+                claimed = abs(orders) + abs(cut[b, i]) / HOURS
+                left[i] = max((site_pv[b, 0, i] if way[b] < 0 else site_load[b, 0, i]) - claimed, 0.0)
+            solve_sites(limits, p_w, q_var, voltage, current, p_kw, q_kvar, magnitude, loading)
+            cause, relief, place, need = worst(limits, voltage, current, magnitude, loading)
+            if cause == NO_EVENT or relief != way[b]:
+                break
+            strongest, help_w = 0.0, 0.0
+            for i in range(sites):
+                effect = effect_at(limits, place, i)
+                strongest = max(strongest, effect)
+                help_w += effect * left[i]
+            if help_w <= 0.0:
+                break
+            share = min(1.0, 1.02 * need * strongest / help_w)
+            for i in range(sites):
+                if effect_at(limits, place, i) > 0.0:
+                    cut[b, i] += way[b] * np.int64(np.ceil(left[i] * share * HOURS))
+
+
+def promise(world: World, state: State, stage: Stage, quotes: Quotes, mechanisms: Mechanisms) -> Plan:
+    """Awards, orders and cuts of the period's requests, each checked by power flow over its whole event."""
+    worlds = len(state.seed)
+    plan = _empty_plan(worlds, world.sites, world.aggregators)
+    plan.member[:] = choose_aggregators(world, state, stage, quotes)
+    for r in range(REQUESTS):
+        if (stage.asked_wh[:, r] > 0).any():
+            _promise_request(_Request(world, state, stage, quotes, mechanisms, plan, r))
+    return plan
+
+
+def _promise_request(request: _Request) -> None:
+    plan, r = request.plan, request.request
+    request.award()
+    before = request.check(request.active, np.zeros_like(request.ordered), add=False)
+    open_worlds = request.active
+    now = request.check(request.active, request.ordered, add=True)
+    final = Check(*(field.copy() for field in now))
+    for _ in range(request.world.scenario.market.safety_loops):
+        open_worlds = open_worlds & now.violated
+        if not open_worlds.any():
+            break
+        request.reopen(open_worlds)
+        now = request.check(open_worlds, request.ordered, add=True)
+        for kept, fresh in zip(final, now, strict=True):
+            kept[open_worlds] = fresh[open_worlds]
+    plan.ordered_wh[:, r] = request.ordered
+    plan.safe[:, r] = ~final.violated
+    if r == GRID and final.violated.any():
+        plan.residual_voltage_puh[:] = np.where(final.violated, final.voltage_excess * HOURS, 0.0)
+        plan.residual_overload_h[:] = np.where(final.violated, final.overload_excess * HOURS, 0.0)
+        first_row = request.state.day * request.world.periods_per_day + request.state.period
+        _last_resort(
+            request.limits, final.violated, request.stage.baseline_w, request.running, request.world.load_var, first_row,
+            request.way, request.ordered, request.state.site_pv_w, request.state.site_load_w, plan.cut_wh,
+        )  # fmt: skip
+        request.running = request.running.copy()
+        request.running[:, 0] += plan.cut_wh / HOURS
+        cut = request.check(final.violated, request.ordered, add=False)
+        for kept, fresh in zip(final[1:4], cut[1:4], strict=True):
+            kept[final.violated] = fresh[final.violated]
+    for name, value in (("before", before), ("after", final)):
+        getattr(plan, f"{name}_low_pu")[:, r] = np.where(request.active, value.low_pu, 0.0)
+        getattr(plan, f"{name}_high_pu")[:, r] = np.where(request.active, value.high_pu, 0.0)
+        getattr(plan, f"{name}_loading")[:, r] = np.where(request.active, value.loading, 0.0)

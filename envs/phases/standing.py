@@ -1,0 +1,80 @@
+"""Standing: credit and composite score from what was verified, never from what a node says of itself."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from envs.types import HORIZON, PPM, Ints, State, Trades, Verdict
+from envs.world import World
+from ledger.reputation import composite_score, execution_score_ppm, update_credit_ppm
+
+
+def live_slots(state: State) -> np.ndarray:
+    """(B, E) bool: events whose orders stand in the current period."""
+    events = state.events
+    return np.asarray((events.start >= 0) & (state.period < events.start + events.duration) & (events.start <= state.period))
+
+
+def _by_aggregator(values: Ints, member: Ints, aggregators: int) -> Ints:
+    """Sum (B, E, N) over events and the sites of each aggregator: (B, A)."""
+    return np.stack([np.where(member == a, values, 0).sum(axis=(1, 2)) for a in range(aggregators)], axis=1)
+
+
+def update_standing(world: World, state: State, trades: Trades, verdict: Verdict, refused: list[list[int]]) -> None:
+    """Move credit toward the execution score (paper 001), deduct for what was caught, score contracts (paper 003).
+
+    Args:
+        world: static side.
+        state: B worlds; ``credit_ppm`` and ``score_ppm`` are replaced.
+        trades: contracts of the period.
+        verdict: what was accepted.
+        refused: per world the sites whose block was refused this period.
+    """
+    settings, events = world.scenario.standing, state.events
+    live = live_slots(state)[:, :, None]
+    ordered = np.where(live, events.ordered_wh, 0)
+    verified = np.where(live, verdict.verified_wh, 0)
+    member = np.where(live, events.member, -1)
+    declared = np.concatenate([ordered.sum(axis=1), _by_aggregator(ordered, member, world.aggregators)], axis=1)
+    delivered = np.concatenate([verified.sum(axis=1), _by_aggregator(verified, member, world.aggregators)], axis=1)
+    score, defined = execution_score_ppm(declared, delivered)
+    penalty = np.zeros_like(state.credit_ppm)
+    penalty[:, : world.sites] += verdict.caught * round(settings.false_meter_penalty * PPM)
+    for b, producers in enumerate(refused):
+        for site in producers:
+            penalty[b, site] += round(settings.forged_block_penalty * PPM)
+    state.credit_ppm = update_credit_ppm(
+        state.credit_ppm, score, defined, round(settings.learning_rate * PPM), penalty
+    )
+    state.score_ppm = _composite(world, state, trades, verdict)
+
+
+def contracted_wh(trades: Trades, sites: int) -> Ints:
+    """(B, N) net Wh sold to peers in the period, < 0 bought."""
+    worlds, longest = trades.wh.shape
+    contracted = np.zeros((worlds, sites), np.int64)
+    used = np.arange(longest)[None, :] < trades.count[:, None]
+    wh = np.where(used, trades.wh, 0)
+    row = np.arange(worlds)[:, None]
+    np.add.at(contracted, (row, np.where(used, trades.seller, 0)), wh)
+    np.add.at(contracted, (row, np.where(used, trades.buyer, 0)), -wh)
+    return contracted
+
+
+def _composite(world: World, state: State, trades: Trades, verdict: Verdict) -> Ints:
+    """Composite score of those with a contract; the others keep their last one."""
+    contracted = contracted_wh(trades, world.sites)
+    real = np.maximum(np.sign(contracted) * verdict.net_wh, 0)
+    alpha = round(world.scenario.standing.score_alpha * PPM)
+    amount = verdict.generated_wh + verdict.consumed_wh
+    score = composite_score(np.abs(contracted), real, amount, alpha, PPM - alpha)
+    return np.where(score.defined, score.score_ppm, state.score_ppm)
+
+
+def expire_baselines(state: State) -> None:
+    """Move the horizon on by one period: what is fixed for the next becomes the coming period's."""
+    assert state.baseline_w.shape[1] == HORIZON
+    state.baseline_w[:, :-1] = state.baseline_w[:, 1:]
+    state.baseline_fixed[:, :-1] = state.baseline_fixed[:, 1:]
+    state.baseline_w[:, -1] = 0.0
+    state.baseline_fixed[:, -1] = False

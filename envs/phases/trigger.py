@@ -1,0 +1,163 @@
+"""Open a period: does the forecast break a limit, does the upper level want something?
+
+The forecast is the sites' filed schedules, clipped to the operator's own estimate, with running orders on top. A
+grid event starts with the coming period and lasts as long as the forecast stays violated the same way.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from envs.phases.network import Limits, effect_at, limits_of, solve_sites, worst
+from envs.types import (
+    GRID,
+    HORIZON,
+    NO_EVENT,
+    OVERLOAD,
+    REQUESTS,
+    UPPER,
+    UPPER_LEVEL,
+    Floats,
+    Stage,
+    State,
+)
+from envs.world import World
+
+BASELINES = ("declared", "estimated", "clipped")
+
+
+@njit(cache=True)
+def _baseline(schedule, estimate, last_storage, capacity, fixed, fixed_w, rule, tolerance, out):
+    for b in range(out.shape[0]):
+        for h in range(out.shape[1]):
+            for i in range(out.shape[2]):
+                guess = estimate[b, h, i] + last_storage[b, i]
+                slack = tolerance * capacity[i]
+                value = schedule[b, h, i]
+                if rule == 1:
+                    value = guess
+                elif rule == 2:
+                    value = min(max(value, guess - slack), guess + slack)
+                out[b, h, i] = fixed_w[b, h, i] if fixed[b, h, i] else value
+
+
+def expected_injection(world: World, state: State) -> Floats:
+    """(B, HORIZON, N) W: the baseline of the coming periods; fixed where an event has already been measured against it."""
+    market = world.scenario.market
+    out = np.empty_like(state.schedule_w)
+    _baseline(
+        state.schedule_w, state.operator_net_w, state.last_storage_w, world.capacity_w, state.baseline_fixed,
+        state.baseline_w, BASELINES.index(market.baseline), market.baseline_tolerance, out,
+    )  # fmt: skip
+    return out
+
+
+@njit(cache=True)
+def _live(period, start, duration, direction, ordered, out):
+    for b in range(out.shape[0]):
+        for e in range(start.shape[1]):
+            if start[b, e] < 0:
+                continue
+            for h in range(out.shape[1]):
+                if start[b, e] <= period + h < start[b, e] + duration[b, e]:
+                    for i in range(out.shape[2]):
+                        out[b, h, i] += direction[b, e] * ordered[b, e, i] * 4.0
+
+
+def live_orders(world: World, state: State) -> Floats:
+    """(B, HORIZON, N) W: signed orders of running events."""
+    events = state.events
+    out = np.zeros((len(state.seed), HORIZON, world.sites))
+    _live(state.period, events.start, events.duration, events.direction, events.ordered_wh, out)
+    return out
+
+
+@njit(cache=True)
+def _trigger(
+    limits, base, live, load_var, first_row, longest, cause, direction, duration, need, effect, place, lowest, highest,
+    heaviest,
+):  # fmt: skip
+    worlds, horizon, sites = base.shape
+    buses = limits.feeder.parent.shape[0]
+    voltage, current = np.empty(buses, np.complex128), np.empty(buses, np.complex128)
+    p_kw, q_kvar, magnitude, loading = np.empty(buses), np.empty(buses), np.empty(buses), np.empty(buses)
+    p_w, q_var = np.empty(sites), np.empty(sites)
+    for b in range(worlds):
+        for h in range(horizon):
+            row = (first_row[b] + h) % load_var.shape[0]
+            for i in range(sites):
+                p_w[i] = base[b, h, i] + live[b, h, i]
+                q_var[i] = -load_var[row, i]
+            solved = solve_sites(limits, p_w, q_var, voltage, current, p_kw, q_kvar, magnitude, loading)
+            kind, way, where, watts = worst(limits, voltage, current, magnitude, loading)
+            if not solved:  # no operating point at all: call for half of what flows, at the transformer
+                total = p_w.sum()
+                kind, way, where, watts = OVERLOAD, (-1 if total > 0.0 else 1), -2, 0.5 * abs(total)
+            if h == 0:
+                lowest[b], highest[b], heaviest[b] = magnitude[1:].min(), magnitude.max(), loading.max()
+                if kind == NO_EVENT:
+                    break
+                cause[b, GRID], direction[b, GRID] = kind, way
+            elif kind == NO_EVENT or way != direction[b, GRID] or h >= longest[b]:
+                break
+            duration[b, GRID] = h + 1
+            if watts > need[b, GRID]:
+                need[b, GRID], place[b, GRID] = watts, where
+        if cause[b, GRID] != NO_EVENT:
+            strongest = 0.0
+            for i in range(sites):
+                effect[b, GRID, i] = effect_at(limits, place[b, GRID], i)
+                strongest = max(strongest, effect[b, GRID, i])
+            for i in range(sites):
+                effect[b, GRID, i] /= strongest
+
+
+def open_period(world: World, state: State, last_period: int) -> Stage:
+    """The stage before anybody has spoken: causes, needs and the forecast of the coming period.
+
+    Args:
+        world: static side.
+        state: B worlds.
+        last_period: periods in the episode; no event outlasts it.
+    """
+    worlds, sites, aggregators = len(state.seed), world.sites, world.aggregators
+
+    def ints(*shape: int) -> np.ndarray:
+        return np.zeros((worlds, *shape), np.int64)
+
+    stage = Stage(
+        cause=ints(REQUESTS),
+        direction=ints(REQUESTS),
+        duration=ints(REQUESTS),
+        need_w=np.zeros((worlds, REQUESTS)),
+        effect=np.ones((worlds, REQUESTS, sites)),
+        place=ints(REQUESTS),
+        upper_price=ints(REQUESTS),
+        baseline_w=expected_injection(world, state),
+        live_w=live_orders(world, state),
+        forecast_low_pu=np.zeros(worlds),
+        forecast_high_pu=np.zeros(worlds),
+        forecast_loading=np.zeros(worlds),
+        asked_wh=ints(REQUESTS),
+        reserve=ints(REQUESTS),
+        subsidy=ints(aggregators),
+        offer_price=ints(aggregators),
+        offer_wh=ints(REQUESTS, aggregators),
+        threshold_ppm=ints(aggregators),
+    )
+    longest = np.full(worlds, min(world.scenario.market.max_event_periods, last_period - state.period), np.int64)
+    limits: Limits = limits_of(world)
+    _trigger(
+        limits, stage.baseline_w, stage.live_w, world.load_var, state.day * world.periods_per_day + state.period,
+        longest, stage.cause, stage.direction, stage.duration, stage.need_w, stage.effect, stage.place,
+        stage.forecast_low_pu, stage.forecast_high_pu, stage.forecast_loading,
+    )  # fmt: skip
+    for order in world.scenario.upper_orders:
+        if order.start_period == state.period % world.periods_per_day:
+            stage.cause[:, UPPER] = UPPER_LEVEL
+            stage.direction[:, UPPER] = 1 if order.direction == "up" else -1
+            stage.duration[:, UPPER] = min(order.periods, last_period - state.period)
+            stage.need_w[:, UPPER] = order.power_kw * 1000.0
+            stage.upper_price[:, UPPER] = order.price
+    return stage

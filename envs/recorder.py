@@ -1,0 +1,183 @@
+"""What of a period goes on the ledger, and when.
+
+Block t holds the orders, trades, Ttx and Dtx of period t and the readings, verification, settlement and credit of
+period t-1: what is promised is sealed before it is delivered. A Vtx follows in the block that holds the last
+reading of its event, the Atx one block later. Closing blocks bring home what is left when an episode ends.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from envs.behaviour import forgers
+from envs.mechanisms import Mechanisms
+from envs.records import Scribe, roster_of
+from envs.types import HOURS, PPM, WEEK, Ints, Plan, Quotes, Stage, State, Trace, Trades
+from envs.world import World
+from ledger.chain import Chain
+from ledger.lottery import Lottery
+from ledger.params import Params
+from ledger.records import Draft
+from ledger.state import Refusal
+from ledger.store import Store
+
+
+@dataclass
+class _Book:
+    """The ledger of one world while its episode runs."""
+
+    b: int  # which world
+    scribe: Scribe
+    chain: Chain | None
+    lottery: Lottery | None
+    forgers: np.ndarray  # (N,) bool
+    store: Store | None = None
+    pending: list[Draft] = field(default_factory=list)  # readings and results of the period just lived
+
+
+def params_of(world: World) -> Params:
+    """The chain's settings from the scenario's."""
+    ledger = world.scenario.ledger
+    return Params(
+        gamma=ledger.gamma,
+        alpha_ppm=round(ledger.alpha * PPM),
+        beta_ppm=round(ledger.beta * PPM),
+        window_periods=WEEK,
+        credit_threshold_ppm=round(world.scenario.standing.admission_threshold * PPM),
+        signing="none" if ledger.mode == "hashes" else ledger.signing,
+        consensus=ledger.consensus,
+        period_s=round(HOURS * 3600),
+    )
+
+
+def week_before(world: World, day: int) -> tuple[Ints, Ints]:
+    """Expected generation and consumption of the 672 periods before a day, (nodes, 672) Wh; the year is a circle."""
+    rows = np.arange(day * world.periods_per_day - WEEK, day * world.periods_per_day) % len(world.load_w)
+    others = np.zeros((world.accounts - world.sites, WEEK), np.int64)
+    generated = np.rint(world.pv_w[rows] * HOURS).astype(np.int64).T
+    consumed = np.rint(world.load_w[rows] * HOURS).astype(np.int64).T
+    return np.concatenate([generated, others]), np.concatenate([consumed, others])
+
+
+class Recorder:
+    """Keeps one ledger a world, or none; and draws the producers that somebody must be punished for."""
+
+    def __init__(self, world: World, ledger_path: str | None = None) -> None:
+        self.world = world
+        self.mode = world.scenario.ledger.mode
+        self.path = ledger_path
+        self.books: list[_Book] = []
+        self.heads: list[bytes] = []  # of the last finished episode
+
+    def begin(self, state: State, mechanisms: Mechanisms) -> None:
+        """Open a chain a world with its genesis block.
+
+        Raises:
+            ValueError: a ledger file is asked for more than one world, or for a scenario that keeps no ledger.
+        """
+        self.abandon()
+        worlds = len(state.seed)
+        if self.path is not None and (worlds != 1 or self.mode == "off"):
+            raise ValueError("a ledger file needs exactly one world and ledger.mode full or hashes")
+        who = forgers(mechanisms, state)
+        self.books = []
+        for b in range(worlds):
+            if self.mode == "off" and not who[b].any():
+                continue  # nobody could be punished for a block: no draw is needed
+            self.books.append(self._open(state, b, who[b]))
+
+    def _open(self, state: State, b: int, who: np.ndarray) -> _Book:
+        world, roster, params = self.world, roster_of(self.world), params_of(self.world)
+        name = f"{world.scenario.name}/{int(state.seed[b])}/{int(state.episode[b])}".encode()
+        history = week_before(world, int(state.day[b]))
+        start_s = int(state.day[b]) * 86_400
+        scribe = Scribe(world, roster)
+        if self.mode == "off":
+            return _Book(b, scribe, None, Lottery(params, roster, history, name, start_s), who)
+        store = Store.create(self.path) if self.path is not None else None
+        chain = Chain.create(params, roster, history, scribe.contracts(), start_s, name, store)
+        return _Book(b, scribe, chain, None, who, store)
+
+    def seal(
+        self, state: State, stage: Stage, quotes: Quotes, trades: Trades, plan: Plan, joined: np.ndarray
+    ) -> tuple[Ints, list[list[int]]]:
+        """Seal the coming period's promises and the last period's results.
+
+        Returns:
+            (B,) index of the producing site, -1 where no draw was made; and per world the sites whose block was refused.
+        """
+        producer = np.full(len(state.seed), -1, np.int64)
+        refused: list[list[int]] = [[] for _ in range(len(state.seed))]
+        for book in self.books:
+            b = book.b
+            drafts: list[Draft] = []
+            if book.chain is not None:
+                drafts = book.pending + book.scribe.promises(b, state, stage, quotes, trades, plan, joined)
+            producer[b], refused[b] = _produce(book, drafts)
+        return producer, refused
+
+    def keep(self, state: State, trace: Trace) -> None:
+        """Take the results of the period just lived; they are sealed with the next block."""
+        for book in self.books:
+            b = book.b
+            if book.lottery is not None:
+                book.lottery.push(
+                    trace.verdict.generated_wh[b], trace.verdict.consumed_wh[b], trace.credit_ppm[b]
+                )
+            else:
+                book.pending = book.scribe.results(b, state, trace)
+
+    def finish(self) -> None:
+        """Seal the closing blocks and remember the heads; a stored ledger is closed and complete."""
+        self.heads = []
+        for book in self.books:
+            if book.chain is None:
+                continue
+            # Nobody forges a closing block: there is no later period in which it could be punished.
+            book.chain.seal(book.pending)
+            book.chain.close(book.scribe.eno, book.scribe.last_accounts())
+            self.heads.append(book.chain.head)
+            if book.store is not None:
+                book.store.close()
+                book.store = None
+
+    def abandon(self) -> None:
+        """Close the files of an episode that was left before its end."""
+        for book in self.books:
+            if book.store is not None:
+                book.store.close()
+                book.store = None
+
+    def head(self, b: int) -> bytes:
+        """Head of world b's running chain. Raises ValueError when no ledger is kept."""
+        if self.mode == "off":
+            raise ValueError("ledger.mode = off keeps no chain (allowed: full, hashes)")
+        chain = self.books[b].chain
+        assert chain is not None
+        return chain.head
+
+
+def _produce(book: _Book, drafts: list[Draft]) -> tuple[int, list[int]]:
+    """Draw producers until one seals an honest block; (its site, the sites refused)."""
+    refused: list[int] = []
+    if book.lottery is not None:
+        return book.lottery.produce(book.forgers)
+    chain = book.chain
+    assert chain is not None
+    refusals: list[Refusal] = []
+    while True:
+        draw = chain.draw(refusals)
+        site = chain.roster.index_of[draw.producer]
+        if site >= len(book.forgers) or not book.forgers[site]:
+            break
+        candidate = chain.propose(drafts, draw, refusals)
+        forged = chain.forge(candidate)
+        fault = chain.check_candidate(forged, candidate)
+        if fault is None:
+            raise AssertionError(f"a forged block of site {site} passed the check")
+        refusals.append(chain.refuse(forged, fault))
+        refused.append(site)
+    chain.seal(drafts, draw, refusals)
+    return site, refused

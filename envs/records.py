@@ -1,0 +1,235 @@
+"""A period as ledger records: what each node says in it, in integers.
+
+The Scribe of a world turns promises and results into drafts; it keeps the events that are not accounted for yet. Field
+by field the bodies follow ``ledger.records.FIELDS``.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from hashlib import sha256
+from typing import Any
+
+import numpy as np
+
+from envs.types import GRID, HORIZON, HOURS, PPM, REQUESTS, UPPER, Plan, Quotes, Stage, State, Trace, Trades
+from envs.world import World
+from ledger.identity import Role
+from ledger.records import Draft, Kind
+from ledger.roster import AUTHORITY, NodeSpec, Roster
+
+KEY_SEED = 0  # addresses are stable over seeds and scenarios, so that runs can be compared node by node
+
+
+@lru_cache(maxsize=16)
+def _roster(nodes: tuple[NodeSpec, ...]) -> Roster:
+    return Roster.create(KEY_SEED, nodes)
+
+
+def roster_of(world: World) -> Roster:
+    """Keys and certificates of all accounts: sites, aggregators, operator, supplier, upper level; made once."""
+    peak = int(world.capacity_w.sum())
+    nodes = [NodeSpec(f"prosumer_{i}", Role.PROSUMER, int(w)) for i, w in enumerate(world.capacity_w)]
+    nodes += [NodeSpec(f"aggregator_{a}", Role.AGGREGATOR, peak) for a in range(world.aggregators)]
+    nodes += [NodeSpec("eno_0", Role.ENO, peak)]
+    nodes += [NodeSpec(name, Role.COUNTERPARTY, peak) for name in ("supplier", "upper_level")]
+    return _roster(tuple(nodes))
+
+
+def event_id(start: int, request: int) -> int:
+    """Events are numbered from 1 by start and request; 0 means none on the ledger."""
+    return start * REQUESTS + request + 1
+
+
+def micro(values: Any) -> list[int]:
+    """Floats as integers in millionths."""
+    result: list[int] = np.rint(np.asarray(values) * PPM).astype(np.int64).tolist()
+    return result
+
+
+class Scribe:
+    """Writes the drafts of one world."""
+
+    def __init__(self, world: World, roster: Roster) -> None:
+        self.world = world
+        self.addresses = [member.address for member in roster.members]
+        self.eno = world.eno_account
+        self.transfers: dict[int, list[list[Any]]] = {}  # event id → rows of its Atx
+        self.verified: dict[int, list[list[Any]]] = {}  # event id → rows of its Vtx
+        self.due: list[int] = []  # events whose Vtx is sealed in the coming block
+        self.previous_credit: list[tuple[int, int]] = []
+
+    def contracts(self) -> list[Draft]:
+        """The rules in force: name, version and hash of their parameters, so that an auditor knows them."""
+        scenario = self.world.scenario
+        rules = {
+            f"trading:{scenario.market.trading}": scenario.market.model_dump_json(),
+            f"request:{scenario.market.request}": scenario.market.model_dump_json(),
+            f"dispatch:{scenario.market.dispatch}": scenario.grid.model_dump_json(),
+            "settlement": scenario.market.model_dump_json(),
+            "standing": scenario.standing.model_dump_json(),
+        }
+        return [
+            Draft(Kind.CONTRACT, AUTHORITY, 0, [name.encode(), 1, sha256(text.encode()).digest()])
+            for name, text in rules.items()
+        ]
+
+    def promises(
+        self, b: int, state: State, stage: Stage, quotes: Quotes, trades: Trades, plan: Plan, joined: np.ndarray
+    ) -> list[Draft]:
+        """Orders, offers, triggers, dispatches and trades of the coming period."""
+        drafts = self._orders(b, state.period, quotes)
+        for i in np.flatnonzero(joined[b]):
+            a = int(plan.member[b, i])
+            chosen = self.addresses[self.world.sites + a] if a >= 0 else b""
+            drafts.append(Draft(Kind.REGISTRATION, int(i), 0, [state.period, chosen]))
+        drafts += self._offers(b, state.period, stage)
+        for r in range(REQUESTS):
+            if stage.cause[b, r] > 0:
+                drafts += self._event(b, r, state.period, stage, plan)
+        count = int(trades.count[b])
+        for buyer, seller, wh, price in zip(
+            *(column[b, :count].tolist() for column in (trades.buyer, trades.seller, trades.wh, trades.price)), strict=True
+        ):
+            body = [state.period, self.addresses[buyer], self.addresses[seller], wh, price]
+            drafts.append(Draft(Kind.TRADE, self.eno, 0, body))
+        return drafts
+
+    def _orders(self, b: int, period: int, quotes: Quotes) -> list[Draft]:
+        plain = zip(
+            quotes.quantity_wh[b].tolist(), quotes.opening_price[b].tolist(), quotes.limit_price[b].tolist(),
+            quotes.requote_ppm[b].tolist(), quotes.shed_ppm[b].tolist(),
+            np.rint(quotes.storage_w[b]).astype(np.int64).tolist(), micro(quotes.preference[b]),
+            np.rint(quotes.schedule_w[b].T).astype(np.int64).tolist(), strict=True,
+        )  # fmt: skip
+        block_wh, block_price = quotes.block_wh[b], quotes.block_price[b]
+        blocks: list[list[list[int]]] = [[] for _ in range(self.world.sites)]
+        for r, i, m in zip(*(axis.tolist() for axis in np.nonzero(block_wh)), strict=True):
+            blocks[i].append([r, int(block_wh[r, i, m]), int(block_price[r, i, m])])
+        return [
+            Draft(
+                Kind.ORDER, i, 0,
+                [period, quantity, opening, limit, requote, blocks[i], storage, shed, schedule, preference],
+            )
+            for i, (quantity, opening, limit, requote, shed, storage, preference, schedule) in enumerate(plain)
+        ]  # fmt: skip
+
+    def _offers(self, b: int, period: int, stage: Stage) -> list[Draft]:
+        sites = self.world.sites
+        return [
+            Draft(
+                Kind.OFFER, sites + a, 0,
+                [
+                    period, int(stage.subsidy[b, a]), int(stage.offer_price[b, a]), stage.offer_wh[b, :, a].tolist(),
+                    int(stage.threshold_ppm[b, a]),
+                ],
+            )
+            for a in range(self.world.aggregators)
+        ]  # fmt: skip
+
+    def _event(self, b: int, r: int, period: int, stage: Stage, plan: Plan) -> list[Draft]:
+        event, sites = event_id(period, r), self.world.sites
+        trigger = [
+            b"", int(stage.cause[b, r]), period, int(stage.duration[b, r]), int(stage.direction[b, r]),
+            int(stage.place[b, r]), round(float(stage.need_w[b, r])), int(stage.asked_wh[b, r]),
+            int(stage.reserve[b, r]), int(stage.upper_price[b, r]),
+        ]  # fmt: skip
+        awards = [
+            [self.addresses[sites + a], int(plan.admitted_wh[b, r, a]), int(plan.awarded_wh[b, r, a]), int(stage.offer_price[b, a])]
+            for a in range(self.world.aggregators)
+            if plan.admitted_wh[b, r, a] or plan.awarded_wh[b, r, a]
+        ]
+        adjustments = []
+        for i in np.flatnonzero(plan.ordered_wh[b, r]).tolist():
+            a = int(plan.member[b, i])
+            order = int(plan.ordered_wh[b, r, i])
+            base_w = round(float(stage.baseline_w[b, 0, i]))
+            adjustments.append([self.addresses[i], self.addresses[sites + a], order, int(stage.subsidy[b, a]), base_w])
+        cut = plan.cut_wh[b] if r == GRID else np.zeros(0, np.int64)
+        cuts = [[self.addresses[i], int(cut[i])] for i in np.flatnonzero(cut).tolist()]
+        before = (plan.before_low_pu[b, r], plan.before_high_pu[b, r], plan.before_loading[b, r])
+        after = (plan.after_low_pu[b, r], plan.after_high_pu[b, r], plan.after_loading[b, r])
+        dispatch = [
+            b"", int(plan.safe[b, r]), int(plan.reopened[b, r]), int(plan.loops[b, r]), awards, adjustments, cuts,
+            micro(before), micro(after),
+        ]  # fmt: skip
+        self.verified[event], self.transfers[event] = [], []
+        return [Draft(Kind.TTX, self.eno, event, trigger), Draft(Kind.DTX, self.eno, event, dispatch)]
+
+    def results(self, b: int, state: State, trace: Trace) -> list[Draft]:
+        """Readings of the period just lived and what followed from them."""
+        verdict, period = trace.verdict, trace.period
+        columns = (verdict.claimed_generated_wh, verdict.claimed_consumed_wh, verdict.claimed_storage_wh)
+        drafts = [
+            Draft(Kind.READING, i, 0, [period, *claim])
+            for i, claim in enumerate(zip(*(c[b].tolist() for c in columns), strict=True))
+        ]
+        accepted = (verdict.generated_wh, verdict.consumed_wh, verdict.storage_wh, verdict.caught.astype(np.int64))
+        rows = [list(row) for row in zip(self.addresses, *(c[b].tolist() for c in accepted), strict=False)]
+        drafts.append(Draft(Kind.VERIFICATION, self.eno, 0, [period, rows]))
+        drafts += self._accounts()
+        drafts += self._ended(b, state, trace)
+        drafts.append(Draft(Kind.SETTLEMENT, self.eno, 0, [period, self._settlement(b, state, trace)]))
+        drafts.append(self._credit(b, trace))
+        energy = trace.energy
+        grid = [
+            period, micro(energy.voltage_pu[b]), micro(energy.loading[b]), micro(energy.twin_voltage_pu[b]),
+            micro(energy.twin_loading[b]), int(energy.flow_wh[b]), int(verdict.losses_wh[b]),
+            int(energy.technical_loss_wh[b]),
+        ]  # fmt: skip
+        drafts.append(Draft(Kind.GRID, self.eno, 0, grid))
+        return drafts
+
+    def _accounts(self) -> list[Draft]:
+        """Atx of the events whose Vtx was sealed in the last block."""
+        drafts = [
+            Draft(Kind.ATX, self.eno, event, [b"", [], self.transfers.pop(event)]) for event in self.due
+        ]
+        self.due = []
+        return drafts
+
+    def last_accounts(self) -> list[Draft]:
+        """What is left for the last closing block."""
+        return self._accounts()
+
+    def _ended(self, b: int, state: State, trace: Trace) -> list[Draft]:
+        """Collect what live events delivered; Vtx of those that end with this period."""
+        drafts, events, period = [], state.events, trace.period
+        for e in range(REQUESTS * HORIZON):
+            start, last = int(events.start[b, e]), int(events.start[b, e] + events.duration[b, e]) - 1
+            if start < 0 or not start <= period <= last:
+                continue
+            event = event_id(start, UPPER if e >= HORIZON else GRID)
+            verified = trace.verdict.verified_wh[b, e]
+            self.verified[event] += [
+                [period, self.addresses[i], int(events.ordered_wh[b, e, i]), int(verified[i])]
+                for i in np.flatnonzero(events.ordered_wh[b, e]).tolist()
+            ]
+            if period == last:
+                drafts.append(Draft(Kind.VTX, self.eno, event, [b"", self.verified.pop(event)]))
+                self.due.append(event)
+        return drafts
+
+    def _settlement(self, b: int, state: State, trace: Trace) -> list[list[Any]]:
+        """Rows of the period's settlement; rows that belong to an event wait for its Atx."""
+        own = []
+        for flow, payer, payee, wh, price, amount, slot in trace.payments.rows[b, : trace.payments.count[b]].tolist():
+            row = [flow, trace.period, self.addresses[payer], self.addresses[payee], wh, price, amount]
+            if slot < 0:
+                own.append(row)
+            else:
+                event = event_id(int(state.events.start[b, slot]), UPPER if slot >= HORIZON else GRID)
+                self.transfers[event].append(row)
+        return own
+
+    def _credit(self, b: int, trace: Trace) -> Draft:
+        """Credits and scores that changed in this period."""
+        scores = trace.score_ppm[b].tolist() + [0] * self.world.aggregators
+        now = list(zip(trace.credit_ppm[b].tolist(), scores, strict=True))
+        before = self.previous_credit or [(-1, -1)] * len(now)
+        rows = [[self.addresses[n], *now[n]] for n in range(len(now)) if now[n] != before[n]]
+        self.previous_credit = now
+        return Draft(Kind.CREDIT, self.eno, 0, [trace.period, rows])
+
+
+assert HOURS == 0.25  # a Dtx states Wh a period

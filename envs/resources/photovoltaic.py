@@ -1,0 +1,17 @@
+"""Photovoltaic plant: output follows the sun and can only be turned down."""
+
+from __future__ import annotations
+
+from numba import njit
+
+
+@njit(cache=True)
+def output_w(expected_w, rated_w, relative_noise, draw):
+    """What the sun allows: the profile's value with the site's own noise, within [0, rated]. A dark hour stays dark."""
+    return min(max(expected_w * (1.0 + relative_noise * draw), 0.0), rated_w)
+
+
+@njit(cache=True)
+def range_down_w(expected_w):
+    """Adjustable range downward: all of the expected output can be curtailed."""
+    return max(expected_w, 0.0)

@@ -1,0 +1,38 @@
+"""Rewards: money of the period less what it cost to live it, brought to order 1.
+
+Reward = (transfers - degradation - discomfort) / scale. The operator also pays for violations of the planning band
+(pu·h) and for overload (h), as lived, and for those that only a cut of last resort removed from the plan.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from envs.types import HOURS, PPM, Energy, Floats, Payments, Plan
+from envs.world import World
+
+
+def violations(world: World, voltage_pu: Floats, loading: Floats) -> tuple[Floats, Floats]:
+    """(pu·h beyond the planning band summed over buses, overload·h summed over branches), (B,) each."""
+    grid = world.scenario.grid
+    beyond = np.maximum(np.maximum(voltage_pu - grid.band_high_pu, grid.band_low_pu - voltage_pu), 0.0)[:, 1:]
+    over = np.maximum(loading - grid.loading_limit, 0.0)[:, 1:]
+    return beyond.sum(axis=1) * HOURS, over.sum(axis=1) * HOURS
+
+
+def rewards(world: World, payments: Payments, energy: Energy, plan: Plan) -> dict[str, Floats]:
+    """Reward of each role, (B, agents of the role)."""
+    settings, sites = world.scenario.reward, world.sites
+    eno = world.eno_account
+    change = payments.change / PPM
+    own_cost = (
+        energy.cycled_wh * world.scenario.sites.degradation_price + energy.shed_wh * world.scenario.sites.discomfort_price
+    ) / (1000.0 * PPM)
+    volts, over = violations(world, energy.voltage_pu, energy.loading)
+    penalty = (volts + plan.residual_voltage_puh) * settings.voltage_penalty
+    penalty = penalty + (over + plan.residual_overload_h) * settings.overload_penalty
+    return {
+        "prosumer": (change[:, :sites] - own_cost) / settings.prosumer_scale,
+        "aggregator": change[:, sites:eno] / settings.aggregator_scale,
+        "eno": (change[:, eno : eno + 1] - penalty[:, None]) / settings.eno_scale,
+    }

@@ -1,0 +1,318 @@
+"""The data of a world: plain arrays, one place for units, shapes and signs.
+
+Axes: B worlds, N prosumer sites, A aggregators, H horizon (periods ahead), R request slots (0 grid, 1 upper level),
+E event slots, M marginal blocks of a quotation, P rows of the trade table.
+Signs: injection into the grid > 0. A request's direction is +1 (up: more injection) or -1 (down: less injection).
+Amounts that are ordered, metered or paid are integers (Wh, micro-currency); physics is float with a unit suffix.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+HOURS = 0.25  # length of a period
+HORIZON = 8  # longest event, and so the length of a filed schedule
+OUTLOOK = HORIZON + 1  # the coming period and the eight that a schedule filed now will cover
+REQUESTS = 2
+GRID, UPPER = 0, 1
+SLOTS = REQUESTS * HORIZON  # an event of a kind starts at most once a period and lasts at most HORIZON
+BLOCKS = 2
+WEEK = 672
+PPM = 1_000_000
+UP, DOWN = 1, -1
+
+# Causes of an event.
+NO_EVENT, OVER_VOLTAGE, UNDER_VOLTAGE, OVERLOAD, UPPER_LEVEL = range(5)
+CAUSES = ("none", "over-voltage", "under-voltage", "overload", "upper-level order")
+
+# Flows of money, in the order of the settlement table.
+FLOWS = (
+    "trade",
+    "network charge",
+    "surplus",
+    "deficit",
+    "activation",
+    "subsidy",
+    "user shortfall",
+    "aggregator shortfall",
+    "upper-level order",
+    "upper-level missing",
+    "losses",
+    "cut of last resort",
+)
+(
+    TRADE,
+    CHARGE,
+    SURPLUS,
+    DEFICIT,
+    ACTIVATION,
+    SUBSIDY,
+    USER_SHORTFALL,
+    AGGREGATOR_SHORTFALL,
+    UPPER_ORDER,
+    UPPER_MISSING,
+    LOSSES,
+    LAST_RESORT,
+) = range(len(FLOWS))
+
+
+@dataclass
+class State:
+    """What a batch of worlds remembers from one period to the next."""
+
+    seed: NDArray[np.uint64]  # (B,)
+    episode: Ints  # (B,)
+    day: Ints  # (B,) first day of the episode in the profile year
+    period: int  # periods since the episode began: the worlds of a batch run in step
+    malicious: Ints  # (B, N) index into the cast's behaviours, -1 honest
+    charge_wh: Floats  # (B, N) state of charge
+    truth_pv_w: Floats  # (B, OUTLOOK, N) what the sun will allow; only physics may read it
+    truth_load_w: Floats  # (B, OUTLOOK, N)
+    site_pv_w: Floats  # (B, OUTLOOK, N) each site's own forecast
+    site_load_w: Floats  # (B, OUTLOOK, N)
+    operator_net_w: Floats  # (B, OUTLOOK, N) the operator's independent estimate of PV minus load
+    schedule_w: Floats  # (B, HORIZON, N) filed one step ago for this period and the next seven
+    baseline_w: Floats  # (B, HORIZON, N) fixed by the first event that covers the period
+    baseline_fixed: Bools  # (B, HORIZON, N)
+    credit_ppm: Ints  # (B, N + A)
+    score_ppm: Ints  # (B, N) composite score of the last period with a contract
+    aggregator: Ints  # (B, N) the aggregator a site is registered with, -1 none
+    last_storage_w: Floats  # (B, N) storage power by the last accepted reading
+    voltage_pu: Floats  # (B, buses) of the last period as it was lived
+    announced: Announced
+    events: Events
+    balance: Ints  # (B, accounts) money since the episode began, micro-currency
+
+
+@dataclass
+class Announced:
+    """What is public of a period's stages: in the simultaneous game the last period's, in the staged game this one's."""
+
+    cause: Ints  # (B, R)
+    direction: Ints  # (B, R)
+    duration: Ints  # (B, R) periods
+    asked_wh: Ints  # (B, R) a period
+    reserve: Ints  # (B, R)
+    subsidy: Ints  # (B, A)
+    threshold_ppm: Ints  # (B, A) least credit of a user that the aggregator accepts
+    price: Ints  # (B,) reference price Pa of the trades, or the middle of the tariffs
+    traded_wh: Ints  # (B,)
+
+
+@dataclass
+class Events:
+    """Live and finished events in slots; slot = request * HORIZON + start % HORIZON."""
+
+    start: Ints  # (B, E), -1 = never used
+    duration: Ints  # (B, E)
+    direction: Ints  # (B, E)
+    cause: Ints  # (B, E)
+    asked_wh: Ints  # (B, E)
+    upper_wh: Ints  # (B, E) what the upper level ordered, 0 for a grid event
+    upper_price: Ints  # (B, E)
+    offer: Ints  # (B, E, A) price of the sealed offer, paid as offered
+    ordered_wh: Ints  # (B, E, N) a period
+    member: Ints  # (B, E, N) aggregator under which the order stands
+    subsidy: Ints  # (B, E, N)
+
+
+@dataclass
+class Stage:
+    """One period while its stages run: what each role may be told and what it has said."""
+
+    cause: Ints  # (B, R)
+    direction: Ints  # (B, R)
+    duration: Ints  # (B, R)
+    need_w: Floats  # (B, R)
+    effect: Floats  # (B, R, N) kW at the violated place per kW at the site, most effective site = 1
+    place: Ints  # (B, R) bus (>= 0) or -1 - branch
+    upper_price: Ints  # (B, R)
+    baseline_w: Floats  # (B, HORIZON, N) what each site is expected to inject without new orders
+    live_w: Floats  # (B, HORIZON, N) signed orders of running events
+    forecast_low_pu: Floats  # (B,)
+    forecast_high_pu: Floats  # (B,)
+    forecast_loading: Floats  # (B,)
+    asked_wh: Ints  # (B, R)
+    reserve: Ints  # (B, R)
+    subsidy: Ints  # (B, A)
+    offer_price: Ints  # (B, A)
+    offer_wh: Ints  # (B, R, A)
+    threshold_ppm: Ints  # (B, A)
+    closed: int = 0  # stages completed: 1 operator, 2 aggregators
+
+
+@dataclass
+class Quotes:
+    """What prosumers say in their stage, after the behaviours had their way with it."""
+
+    opening_price: Ints  # (B, N) first-stage quote
+    limit_price: Ints  # (B, N) worst price accepted
+    quantity_wh: Ints  # (B, N) > 0 sells, < 0 buys
+    requote_ppm: Ints  # (B, N) fraction of the way toward Pa in the second stage
+    block_wh: Ints  # (B, R, N, M) a period
+    block_price: Ints  # (B, R, N, M)
+    storage_w: Floats  # (B, N) set point, within what the battery can do
+    shed_ppm: Ints  # (B, N) share of the flexible load put off by own choice
+    preference: Floats  # (B, N, A)
+    schedule_w: Floats  # (B, HORIZON, N) filed for the next eight periods
+
+
+class Orders(NamedTuple):
+    """A double auction's book: signed quantities, one row a site.
+
+    The opening price is quoted in the first stage; in the second it moves toward Pa by the re-quote fraction, but
+    never past the limit, the worst price that the site has declared it would accept.
+    """
+
+    opening: Ints  # (B, N)
+    limit: Ints  # (B, N)
+    quantity_wh: Ints  # (B, N) > 0 sells
+    requote_ppm: Ints  # (B, N)
+
+
+class Tariffs(NamedTuple):
+    """What is outside the peers' market."""
+
+    feed_in: int
+    retail: int
+    weighted: bool  # Pa is the volume-weighted mean of the trades, not the plain one
+
+
+class Offers(NamedTuple):
+    """Sealed offers of the aggregators for one request."""
+
+    price: Ints  # (B, A)
+    wh: Ints  # (B, A) admitted volume a period
+    effect_ppm: Ints  # (B, A) effectiveness at the violated place, the best site = 1e6
+    credit_ppm: Ints  # (B, A)
+    reserve: Ints  # (B,)
+    asked_wh: Ints  # (B,)
+
+
+class Trades(NamedTuple):
+    """Pairs of a cleared double auction; rows beyond ``count`` are undefined."""
+
+    buyer: Ints  # (B, P)
+    seller: Ints  # (B, P)
+    wh: Ints  # (B, P)
+    price: Ints  # (B, P)
+    count: Ints  # (B,)
+    reference: Ints  # (B,) Pa
+
+
+@dataclass
+class Plan:
+    """What is promised for an event at its start: awards, orders, the check's result."""
+
+    awarded_wh: Ints  # (B, R, A)
+    ordered_wh: Ints  # (B, R, N)
+    admitted_wh: Ints  # (B, R, A)
+    member: Ints  # (B, N) aggregator of this period, -1 none
+    cut_wh: Ints  # (B, N) signed like injection: < 0 curtailed generation, > 0 shed load
+    loops: Ints  # (B, R) safety loops needed
+    reopened: Bools  # (B, R)
+    safe: Bools  # (B, R) the check passed without a cut
+    iterations: Ints  # (B, R) of the dispatch
+    before_low_pu: Floats  # (B, R) the forecast without the event
+    before_high_pu: Floats
+    before_loading: Floats
+    after_low_pu: Floats  # (B, R) the forecast with it
+    after_high_pu: Floats
+    after_loading: Floats
+    residual_voltage_puh: Floats  # (B,) violation that only the cut of last resort removed
+    residual_overload_h: Floats  # (B,)
+
+
+@dataclass
+class Energy:
+    """What physically happened in the period."""
+
+    generated_wh: Ints  # (B, N)
+    consumed_wh: Ints  # (B, N)
+    storage_wh: Ints  # (B, N) > 0 discharged
+    natural_wh: Ints  # (B, N) what the site would have injected without its orders (the twin)
+    cut_wh: Ints  # (B, N) what the cut of last resort took (sign of injection)
+    shed_wh: Ints  # (B, N) load put off
+    cycled_wh: Ints  # (B, N) charged + discharged
+    flow_wh: Ints  # (B,) through the transformer into this grid, < 0 when it feeds back
+    technical_loss_wh: Ints  # (B,)
+    voltage_pu: Floats  # (B, buses)
+    loading: Floats  # (B, buses) of each bus's branch to its parent
+    twin_voltage_pu: Floats  # (B, buses) had no order been carried out
+    twin_loading: Floats  # (B, buses)
+    converged: Bools  # (B,)
+
+
+class Claims(NamedTuple):
+    """What the meters report of a period."""
+
+    generated_wh: Ints  # (B, N)
+    consumed_wh: Ints  # (B, N)
+    storage_wh: Ints  # (B, N)
+
+
+@dataclass
+class Verdict:
+    """What consensus accepts after comparing claims with witnesses."""
+
+    claimed_generated_wh: Ints  # (B, N)
+    claimed_consumed_wh: Ints  # (B, N)
+    claimed_storage_wh: Ints  # (B, N)
+    generated_wh: Ints  # (B, N) accepted
+    consumed_wh: Ints  # (B, N)
+    storage_wh: Ints  # (B, N)
+    caught: Bools  # (B, N) the claim was refused
+    verified_wh: Ints  # (B, E, N) of each live event's order in this period
+    losses_wh: Ints  # (B,) flow + accepted injections: technical losses and what is not accounted for
+
+    @property
+    def net_wh(self) -> Ints:
+        """Accepted net injection, (B, N)."""
+        return self.generated_wh - self.consumed_wh + self.storage_wh
+
+
+class Payments(NamedTuple):
+    """Transfers of the period: flow, payer, payee, Wh, price, amount, event slot (-1 none)."""
+
+    rows: Ints  # (B, T, 7)
+    count: Ints  # (B,)
+    change: Ints  # (B, accounts)
+
+
+@dataclass
+class Trace:
+    """Everything of one period, for observers that are allowed to know: reports, tests, the recorder."""
+
+    period: int
+    stage: Stage
+    quotes: Quotes
+    trades: Trades
+    plan: Plan
+    energy: Energy
+    verdict: Verdict
+    payments: Payments
+    reward: dict[str, Floats]
+    producer: Ints  # (B,) site that sealed the block, -1 where no draw was made
+    refused: list[list[int]] = field(default_factory=list)  # (B) producers whose block was refused
+    credit_ppm: Ints = field(default_factory=lambda: np.zeros((0, 0), np.int64))  # (B, N + A) after the period
+    score_ppm: Ints = field(default_factory=lambda: np.zeros((0, 0), np.int64))
+    charge_wh: Floats = field(default_factory=lambda: np.zeros((0, 0)))
+
+
+def world_of(value: Any, b: int) -> Any:
+    """World ``b`` of a dataclass of batched arrays, as a copy with B = 1 (arrays without a batch axis do not occur)."""
+    if isinstance(value, np.ndarray):
+        return value[b : b + 1].copy()
+    if hasattr(value, "__dataclass_fields__"):
+        return type(value)(**{f.name: world_of(getattr(value, f.name), b) for f in fields(value)})
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*(world_of(item, b) for item in value))
+    return value

@@ -1,0 +1,206 @@
+"""What does not change during an episode: the feeder, the sites on it, their year of profiles.
+
+Sites are made from the net's own tables: every load is a site; plants and batteries belong to the first sites at
+their bus; a plant above the configured share of the whole capacity is split into equal plants of several sites, since one
+dominant owner would decide both the market and the consensus.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from math import ceil
+from pathlib import Path
+
+import numpy as np
+
+from envs import draws
+from envs.grid.errors import GridError
+from envs.grid.feeder import Feeder, load_feeder
+from envs.grid.profiles import BORROWED, Profiles, load_profiles
+from envs.grid.sensitivity import branch_membership, voltage_sensitivity
+from envs.settings import Scenario, SettingsError, load_scenario
+from envs.types import Bools, Floats, Ints
+
+MAX_SITES = 2_000
+
+
+@dataclass(frozen=True)
+class World:
+    """The static side of a scenario. T profile rows, N sites, buses of the feeder."""
+
+    scenario: Scenario
+    feeder: Feeder
+    site_names: tuple[str, ...]
+    site_bus: Ints  # (N,)
+    load_w: Floats  # (T, N) expected demand
+    load_var: Floats  # (T, N)
+    pv_w: Floats  # (T, N) expected output
+    pv_rated_w: Floats  # (N,)
+    storage_wh: Floats  # (N,) 0 = none
+    storage_w: Floats  # (N,)
+    efficiency: Floats  # (N,) one way
+    capacity_w: Ints  # (N,) certified: what the site could ever inject or draw
+    volt_per_w: Floats  # (buses, N) pu per W injected at the site
+    below: Bools  # (buses, N) the site hangs below the bus's branch
+    periods_per_day: int
+
+    @property
+    def sites(self) -> int:
+        """N, the number of prosumers."""
+        return len(self.site_bus)
+
+    @property
+    def aggregators(self) -> int:
+        """A, the number of aggregators."""
+        return self.scenario.market.aggregators
+
+    @property
+    def accounts(self) -> int:
+        """Accounts of money: sites, aggregators, operator, supplier, upper level."""
+        return self.sites + self.aggregators + 3
+
+    @property
+    def eno_account(self) -> int:
+        """Index of the operator's account; the supplier and the upper level follow."""
+        return self.sites + self.aggregators
+
+    @property
+    def days(self) -> int:
+        """Whole days in the profile."""
+        return len(self.load_w) // self.periods_per_day
+
+
+@dataclass
+class _Site:
+    """A site while the tables are being joined."""
+
+    name: str
+    bus: int
+    load: int = -1  # column of its load profile
+    plant: int = -1  # generator whose profile its own plant follows
+    plant_kw: float = 0.0
+    storage_kwh: float = 0.0
+    storage_kw: float = 0.0
+    efficiency: float = 0.95
+
+
+def _sites_of(feeder: Feeder, scenario: Scenario, shapes: int) -> list[_Site]:
+    """Loads first, then the net's plants and batteries on them, then what the configuration adds."""
+    settings = scenario.sites
+    names = zip(feeder.loads.name, feeder.loads.bus, strict=True)
+    sites = [_Site(str(name), int(bus), load=i) for i, (name, bus) in enumerate(names)]
+    limit_kw = settings.max_pv_share * float(feeder.generators.p_kw.sum())
+    for g, (bus, kw) in enumerate(zip(feeder.generators.bus, feeder.generators.p_kw, strict=True)):
+        parts = max(1, ceil(kw / limit_kw - 1e-9)) if kw > 0.0 else 0
+        for _ in range(parts):
+            site = _first(sites, int(bus), f"{feeder.generators.name[g]} plant", lambda s: s.plant < 0)
+            site.plant, site.plant_kw = g, float(kw) / parts
+    batteries = feeder.storages
+    for k, bus in enumerate(batteries.bus):
+        owned = [s for s in sites if s.bus == bus and s.plant >= 0 and s.storage_kwh == 0.0]  # a plant's owner first
+        site = owned[0] if owned else _first(sites, int(bus), f"{batteries.name[k]} site", lambda s: s.storage_kwh == 0.0)
+        site.storage_kwh, site.storage_kw = float(batteries.e_max_kwh[k]), float(batteries.p_max_kw[k])
+        site.efficiency = float(batteries.efficiency[k])
+    for order, site in enumerate(_chosen([s for s in sites if s.plant < 0], settings.added_pv_share, 0)):
+        site.plant, site.plant_kw = order % shapes, settings.added_pv_kwp
+    for site in _chosen([s for s in sites if s.storage_kwh == 0.0], settings.added_storage_share, 1):
+        site.storage_kwh, site.storage_kw = settings.added_storage_kwh, settings.added_storage_kw
+    return sites
+
+
+def _first(sites: list[_Site], bus: int, name: str, free: Callable[[_Site], bool]) -> _Site:
+    """The first site at ``bus`` that is free to own more, or a new one."""
+    for site in sites:
+        if site.bus == bus and free(site):
+            return site
+    sites.append(_Site(name, bus))
+    return sites[-1]
+
+
+def _chosen(candidates: list[_Site], share: float, stream: int) -> list[_Site]:
+    """Who gets added equipment: a draw of the scenario alone, so that the spaces do not depend on the seed."""
+    key = np.empty((1, max(1, len(candidates))))
+    draws.uniforms(np.zeros(1, np.uint64), np.zeros(1, np.int64), stream, draws.PLACEMENT, key)
+    order = sorted(range(len(candidates)), key=lambda c: key[0, c])
+    return [candidates[c] for c in order[: round(share * len(candidates))]]
+
+
+def _pv_shapes(feeder: Feeder, profiles: Profiles) -> Floats:
+    """Output per rated W, (T, generators); a net without plants borrows the shapes of the lender of profiles."""
+    if not len(feeder.generators.p_kw):
+        feeder, profiles = load_feeder(BORROWED), load_profiles(BORROWED)
+    rated_w = feeder.generators.p_kw * 1000.0
+    return np.maximum(profiles.pv_p_w, 0) / np.where(rated_w > 0.0, rated_w, 1.0)
+
+
+def _columns(sites: list[_Site], profiles: Profiles, shapes: Floats) -> tuple[Floats, Floats, Floats]:
+    """Profiles per site: load W, load var, PV W, all (T, N)."""
+    load_w, load_var, pv_w = (np.zeros((profiles.periods, len(sites))) for _ in range(3))
+    for s, site in enumerate(sites):
+        if site.load >= 0:
+            load_w[:, s] = np.maximum(profiles.load_p_w[:, site.load], 0)
+            load_var[:, s] = profiles.load_q_var[:, site.load]
+        if site.plant >= 0:
+            pv_w[:, s] = shapes[:, site.plant] * site.plant_kw * 1000.0
+    return load_w, load_var, pv_w
+
+
+@lru_cache(maxsize=8)
+def _build(settings: str, source: str) -> World:
+    scenario = Scenario.model_validate_json(settings)
+    folders = [Path(folder) / "cases" for folder in scenario.plugins]
+    try:
+        feeder = load_feeder(scenario.grid.net, folders)
+        profiles = load_profiles(scenario.grid.net, folders)
+    except GridError as error:
+        raise SettingsError(f"{source}: grid.net = {scenario.grid.net!r}: {error}") from None
+    shapes = _pv_shapes(feeder, profiles)
+    sites = _sites_of(feeder, scenario, shapes.shape[1])
+    if not sites:
+        raise SettingsError(f"{source}: grid.net = {scenario.grid.net!r}: a net with at least one load is needed")
+    if len(sites) > MAX_SITES:
+        raise SettingsError(f"{source}: grid.net = {scenario.grid.net!r}: {len(sites)} sites, allowed are {MAX_SITES}")
+    load_w, load_var, pv_w = _columns(sites, profiles, shapes)
+    rated = np.array([s.plant_kw for s in sites]) * 1000.0
+    days = len(load_w) // profiles.periods_per_day
+    if scenario.calendar.last_day >= days:
+        raise SettingsError(
+            f"{source}: calendar.last_day = {scenario.calendar.last_day}: outside the profile (allowed: 0 to {days - 1})"
+        )
+    cheats = sum(m.count for m in scenario.malicious.values())
+    if cheats > len(sites):
+        raise SettingsError(f"{source}: malicious: {cheats} malicious of {len(sites)} sites (allowed: 0 to {len(sites)})")
+    bus = np.array([s.bus for s in sites], np.int64)
+    storage_w = np.array([s.storage_kw for s in sites]) * 1000.0
+    return World(
+        scenario=scenario,
+        feeder=feeder,
+        site_names=tuple(s.name for s in sites),
+        site_bus=bus,
+        load_w=load_w,
+        load_var=load_var,
+        pv_w=pv_w,
+        pv_rated_w=rated,
+        storage_wh=np.array([s.storage_kwh for s in sites]) * 1000.0,
+        storage_w=storage_w,
+        efficiency=np.array([s.efficiency for s in sites]),
+        # Half as much again as the year's highest demand: a meter's fuse, not a forecast.
+        capacity_w=np.ceil(rated + storage_w + 1.5 * load_w.max(axis=0)).astype(np.int64),
+        volt_per_w=np.ascontiguousarray(voltage_sensitivity(feeder)[:, bus]) / 1000.0,
+        below=np.ascontiguousarray(branch_membership(feeder)[:, bus]),
+        periods_per_day=profiles.periods_per_day,
+    )
+
+
+def build_world(config: object = None, overrides: dict[str, object] | None = None) -> World:
+    """The world of a scenario (see ``load_scenario``); built once per process and scenario.
+
+    Raises:
+        SettingsError: a setting that cannot be, also one that only the grid can refute (a net that does not exist,
+            a day outside its profile, more malicious nodes than sites).
+    """
+    source = str(config) if isinstance(config, (str, Path)) else "settings"
+    scenario = load_scenario(config, overrides)  # type: ignore[arg-type]
+    return _build(scenario.model_dump_json(), source)
