@@ -105,7 +105,11 @@ def trade_root(records: Sequence[Record]) -> bytes:
 
 @dataclass(frozen=True)
 class Block:
-    """A block as received: the header's bytes, signatures, votes, submissions, and the records."""
+    """A block as received: the header's bytes, signatures, votes, submissions, and the records.
+
+    The check reads the records' fields and hashes their bytes. The two agree for records made by
+    `Record.create` or read by `from_bytes`; a block from elsewhere comes in as bytes.
+    """
 
     header: Header
     header_raw: bytes

@@ -12,6 +12,7 @@ or, with producers that may cheat, step by step:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import Protocol
 
 from . import consensus, forgery
@@ -129,11 +130,13 @@ class Chain:
             examine(self.state, block)
         except LedgerFault as refused:
             return refused.fault
-        if submitted is not None:
-            for position, (mine, theirs) in enumerate(zip(submitted.records, block.records, strict=False)):
-                if mine.raw != theirs.raw:
-                    detail = f"the record is not what {mine.sender.hex()} submitted"
-                    return Fault(FaultCode.SUBMISSION, block.header.height, detail, position)
+        if submitted is None:
+            return None
+        mine, theirs = ([record.raw for record in each.records] for each in (submitted, block))
+        for position, (due, found) in enumerate(zip_longest(mine, theirs)):
+            if due != found:
+                detail = "the records are not what their senders submitted"
+                return Fault(FaultCode.SUBMISSION, block.header.height, detail, position)
         return None
 
     def check(self, block: Block) -> Fault | None:

@@ -42,12 +42,15 @@ class Store:
             raise StoreError(f"{path} exists; a ledger is never written over")
         if not path.parent.is_dir():
             raise StoreError(f"{path.parent} is no folder")
-        connection = sqlite3.connect(path, isolation_level=None)
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute(f"PRAGMA synchronous = {_SYNCHRONOUS[durability]}")
-        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        connection.execute(f"PRAGMA user_version = {LAYOUT_VERSION}")
-        connection.execute(_SCHEMA)
+        try:
+            connection = sqlite3.connect(path, isolation_level=None)
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute(f"PRAGMA synchronous = {_SYNCHRONOUS[durability]}")
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version = {LAYOUT_VERSION}")
+            connection.execute(_SCHEMA)
+        except sqlite3.Error as error:
+            raise StoreError(f"{path} cannot be written: {error}") from error
         return cls(connection, path, True)
 
     @classmethod

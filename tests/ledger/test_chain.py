@@ -197,6 +197,8 @@ def test_forgery_without_signatures_needs_the_senders(make_chain):
     assert chain.check_candidate(forged) is None
     assert chain.check_candidate(forged, submitted=honest).code is FaultCode.SUBMISSION
     assert chain.check_candidate(honest, submitted=honest) is None
+    censored = chain.propose(period_drafts(chain.roster, 1)[:-1])
+    assert chain.check_candidate(censored, submitted=honest).record == len(censored.records)
 
 
 def test_refusals_are_evidence(make_chain):
@@ -309,3 +311,18 @@ def test_what_is_signed_does_not_choose_the_producers(make_chain):
         grow(chain, 3)
     assert len({chain.state.seed for chain in chains}) == 1
     assert len({chain.head for chain in chains}) == 3
+
+
+def test_every_producer_can_be_refused_in_turn(make_chain):
+    chain = make_chain()
+    refusals = []
+    for _ in chain.roster.members[1:]:
+        refusals.append(chain.absence(chain.draw(refusals)))
+    last = chain.draw(refusals).producer
+    assert last not in {refusal.producer for refusal in refusals}
+    assert chain.seal([], None, refusals).header.producer == last
+    refusals = []
+    for _ in chain.roster.members:
+        refusals.append(chain.absence(chain.draw(refusals)))
+    with pytest.raises(ValueError, match="no address is left"):
+        chain.draw(refusals)

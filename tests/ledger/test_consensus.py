@@ -114,6 +114,8 @@ def test_wins_a_block():
         ("first_success", [1, 2, 3, 4, 5, 6], 100, 0.28640),
         ("poe", [29] + [1] * 29, 20, 0.50604),
         ("first_success", [29] + [1] * 29, 20, 0.51836),
+        ("poe", [149] + [1] * 149, 4, 0.53271),
+        ("first_success", [149] + [1] * 149, 4, 0.59783),
     ],
 )
 def test_shares_won(rule, weights, gamma, share):

@@ -10,6 +10,7 @@ VALUES = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(VALUES)
 def test_every_value_comes_back(value):
     assert decode(encode(value)) == value
@@ -19,7 +20,7 @@ def splice(value, length, tail):
     return encode(value)[:length] + tail
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(
     st.binary(max_size=60)
     | st.builds(lambda v, i, b: encode(v)[:i] + b, VALUES, st.integers(0, 99), st.binary())

@@ -17,6 +17,7 @@ def test_address_of_the_generator():
     assert identity.display_address(address).startswith("G")
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=40))
 def test_base58check_round_trip(payload):
     assert identity.base58check_decode(identity.base58check(payload)) == payload
@@ -56,7 +57,7 @@ def test_rfc6979_signature():
     assert identity.verify(bytes.fromhex(GENERATOR_KEY), signature, digest)
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(st.integers(1, CURVE_ORDER - 1), st.binary(min_size=32, max_size=32), st.integers(0, 511))
 def test_signatures(secret, digest, bit):
     key = PrivateKey.from_int(secret)

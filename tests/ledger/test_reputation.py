@@ -2,7 +2,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger import reputation
@@ -25,6 +25,7 @@ def exact_scores(declared, real, amount):
     return scores
 
 
+@settings(deadline=None)
 @given(ENERGIES, st.integers(0, ONE_PPM))
 def test_composite_score_equals_fractions(rows, alpha):
     declared, real, amount = (list(column) for column in zip(*rows, strict=True))
@@ -57,6 +58,7 @@ def test_a_batch_equals_its_rows():
         assert np.array_equal(batch.score_ppm[world], alone.score_ppm)
 
 
+@settings(deadline=None)
 @given(st.integers(-(2**50), 2**50), st.integers(1, 2**40))
 def test_division_rounds_half_to_even(numerator, denominator):
     quotient = reputation.divide_half_even(np.array([numerator]), np.array([denominator]))
