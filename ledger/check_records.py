@@ -55,10 +55,12 @@ def _check_certificate(work: Examination, position: int, record: Record) -> None
     serials = {earlier.serial for earlier in change.certificates}
     fresh = certificate.serial not in state.serials and certificate.serial not in serials
     work.require(fresh, FaultCode.CERTIFICATE, f"serial {certificate.serial} is taken", position)
-    address = certificate.address
-    known = {earlier.address for earlier in change.certificates}
-    sole = address != state.authority and address not in known and address not in state.certificates
-    work.require(sole, FaultCode.CERTIFICATE, f"{address.hex()} has a certificate", position)
+    address, known = certificate.address, {earlier.address for earlier in change.certificates}
+    sole = address != state.authority and address not in known
+    work.require(sole, FaultCode.CERTIFICATE, f"{address.hex()} is certified twice", position)
+    old = state.certificates.get(address)
+    renewal = old is None or (old.role == certificate.role and old.serial < certificate.serial)
+    work.require(renewal, FaultCode.CERTIFICATE, "a renewal keeps the role and raises the serial", position)
     nodes = len(state.certificates) + len(change.certificates) + 1
     roomy = nodes * state.params.window_periods <= MAX_WINDOW_CELLS
     work.require(roomy, FaultCode.CERTIFICATE, f"{nodes} nodes are too many for the window", position)

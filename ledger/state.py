@@ -138,7 +138,11 @@ class ChainState:
         key = tuple(refusals)
         if key not in self._draws:
             height = self.height + 1
-            addresses = [address for address in self.certificates if self.standing(address, height) is None]
+            addresses = [
+                address
+                for address, certificate in self.certificates.items()
+                if certificate.role is not Role.COUNTERPARTY and self.standing(address, height) is None
+            ]
             weights = self.window.weights()
             shares = [int(weights[self._index[address]]) for address in addresses]
             first_round = refusals[-1].round + 1 if refusals else 0
@@ -170,14 +174,15 @@ class ChainState:
         self._draws = {}
 
     def _certify(self, certificates: list[Certificate]) -> None:
-        if not certificates:
-            return
+        newcomers = [each for each in certificates if each.address not in self._index]
+        if newcomers:
+            self.window.grow(np.array([each.capacity_w for each in newcomers], np.int64))
         for certificate in certificates:
             address = certificate.address
             self.serials.add(certificate.serial)
-            self._index[address] = len(self._index)
-            self.certificates[address] = certificate
-        self.window.grow(np.array([certificate.capacity_w for certificate in certificates], np.int64))
+            self.certificates[address] = certificate  # a renewal keeps its place
+            node = self._index.setdefault(address, len(self._index))
+            self.window.set_capacity(node, certificate.capacity_w)
 
     def _ripen(self) -> None:
         """Let the block before the head count for the draw after the coming block."""

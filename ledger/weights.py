@@ -102,6 +102,10 @@ class WeightWindow:
         self._consumed_wh = np.concatenate([self._consumed_wh, empty], axis=1)
         self._sums_wh = np.concatenate([self._sums_wh, np.zeros((2, nodes), np.int64)], axis=1)
 
+    def set_capacity(self, node: int, capacity_w: int) -> None:
+        """Replace a node's certified capacity in W."""
+        self._cap_wh[node] = self._cap(np.array([capacity_w], np.int64))[0]
+
     def weights(self) -> Int64Array:
         """[n] weights in ppm * Wh."""
         capped_wh = np.minimum(self._sums_wh, self._cap_wh)  # [2, n]

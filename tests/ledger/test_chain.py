@@ -10,7 +10,7 @@ from ledger.blocks import Block
 from ledger.chain import Chain
 from ledger.consensus.base import next_seed
 from ledger.faults import FaultCode, LedgerFault
-from ledger.identity import Role
+from ledger.identity import Role, issue_certificate
 from ledger.params import Params
 from ledger.proposal import assemble
 from ledger.records import Draft, Kind, Record
@@ -326,3 +326,35 @@ def test_every_producer_can_be_refused_in_turn(make_chain):
         refusals.append(chain.absence(chain.draw(refusals)))
     with pytest.raises(ValueError, match="no address is left"):
         chain.draw(refusals)
+
+
+def test_a_certificate_is_renewed(make_chain, roster):
+    chain = make_chain(window_periods=20)
+    member = roster.members[LAST]
+
+    def certificate(role, serial, capacity_w):
+        issued = issue_certificate(
+            roster.authority.private_key, member.name, member.public_key, role, serial, 0, 99, capacity_w
+        )
+        return Draft(Kind.CERTIFICATE, AUTHORITY, 0, issued.body())
+
+    assert refused(chain, [certificate(Role.ENO, 90, 4)]) is FaultCode.CERTIFICATE
+    assert refused(chain, [certificate(Role.PROSUMER, 1, 4)]) is FaultCode.CERTIFICATE
+    assert refused(chain, [certificate(Role.PROSUMER, n, 4) for n in (90, 91)]) is FaultCode.CERTIFICATE
+    chain.seal([Draft(Kind.REVOCATION, AUTHORITY, 0, [member.certificate.serial, b""])])
+    reading = Draft(Kind.READING, LAST, 0, [1, 2, 3])
+    assert refused(chain, [reading]) is FaultCode.REVOKED
+    before = chain.state.window.weights()
+    chain.seal([certificate(Role.PROSUMER, 90, 4)])
+    chain.seal([reading])
+    after = chain.state.window.weights()
+    assert after[LAST] == 500_000 * 2 * (4 * 20 // 4)
+    assert np.array_equal(after[:LAST], before[:LAST])
+
+
+def test_a_counterparty_neither_writes_nor_produces():
+    nodes = Roster.create(1, [NodeSpec("eno", Role.ENO, 10), NodeSpec("supplier", Role.COUNTERPARTY, 0)])
+    chain = Chain.create(Params(gamma=5), nodes)
+    assert refused(chain, [Draft(Kind.READING, 1, 0, [1, 2, 3])]) is FaultCode.ROLE
+    with pytest.raises(ValueError, match="no address is left"):
+        chain.draw([chain.absence(chain.draw())])
