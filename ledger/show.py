@@ -181,10 +181,13 @@ def render(view: Any, indent: int = 0) -> str:
     if isinstance(view, list):
         if all(not isinstance(item, dict | list) for item in view):
             return pad + " ".join(map(str, view))
-        return "\n".join(
-            pad + ", ".join(f"{k} {v}" for k, v in item.items())
-            if isinstance(item, dict) and not any(isinstance(value, dict | list) for value in item.values())
-            else render(item, indent + 1)
-            for item in view
-        )
+        return "\n".join(_render_item(item, indent) for item in view)
     return f"{pad}{view}"
+
+
+def _render_item(item: Any, indent: int) -> str:
+    """An item of a list: a flat row on one line, anything else as a block behind a dash."""
+    pad = "  " * indent
+    if isinstance(item, dict) and not any(isinstance(value, dict | list) for value in item.values()):
+        return pad + ", ".join(f"{name} {value}" for name, value in item.items())
+    return f"{pad}- {render(item, indent + 1)[len(pad) + 2 :]}"
