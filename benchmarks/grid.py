@@ -1,0 +1,150 @@
+"""How long power flows and dispatches take, beside the tools that do the same, measured in one run.
+
+`rows()` returns dicts of name, value and unit; `python -m benchmarks.grid` prints them. Each figure is the
+best of several repetitions on one core: the machine's own share, not that of its neighbours.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, TypedDict
+
+import numpy as np
+
+from envs.dispatch import admm, merit_order
+from envs.grid.feeder import Feeder, load_feeder
+from envs.grid.sources import build_net, find_source
+from envs.grid.sweep import PowerFlow, sweep_one
+
+FEEDERS = (
+    "case:tiny",
+    "simbench:1-LV-rural1--2-sw",
+    "pandapower:case33bw",
+    "pandapower:create_kerber_dorfnetz",
+)
+BATCHES = (1, 64, 1024)
+SITES, BLOCKS, AWARD_ROWS = 30, 3, 4
+
+
+class Row(TypedDict):
+    """One measured figure."""
+
+    name: str
+    value: float
+    unit: str
+
+
+def rows() -> list[Row]:
+    """All figures of the grid and the dispatch."""
+    return [*_power_flow_rows(), *_dispatch_rows()]
+
+
+def best_us(call: Callable[[], Any], seconds: float = 0.3) -> float:
+    """The shortest of the calls that fit into `seconds`, after one unmeasured call (compilation, caches)."""
+    call()
+    best, end = float("inf"), time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        start = time.perf_counter()
+        call()
+        best = min(best, time.perf_counter() - start)
+    return best * 1e6
+
+
+def _power_flow_rows() -> Iterator[Row]:
+    for name in FEEDERS:
+        feeder = load_feeder(name)
+        label = f"{name} ({feeder.bus_count} buses)"
+        p_kw, q_kvar = np.zeros(feeder.bus_count), np.zeros(feeder.bus_count)
+        np.add.at(p_kw, feeder.loads.bus, -0.5 * feeder.loads.p_kw)
+        np.add.at(q_kvar, feeder.loads.bus, -0.5 * feeder.loads.q_kvar)
+        yield Row(name=f"sweep kernel, one world, {label}", value=_kernel_us(feeder, p_kw, q_kvar), unit="us")
+        power_flow = PowerFlow(feeder)
+        for worlds in BATCHES:
+            # every world a little different, so that they do not stop together
+            factor = np.linspace(0.5, 1.0, worlds)[:, None]
+            spent = best_us(partial(power_flow.solve, p_kw * factor, q_kvar * factor))
+            yield Row(name=f"PowerFlow, batch of {worlds}, {label}", value=spent / worlds, unit="us/world")
+        yield from _reference_rows(name, label)
+
+
+def _kernel_us(feeder: Feeder, p_kw: np.ndarray, q_kvar: np.ndarray) -> float:
+    """One world without Python's overhead: many solutions inside one compiled loop."""
+    from numba import njit
+
+    @njit
+    def many(arrays: Any, p: np.ndarray, q: np.ndarray, voltage: np.ndarray, current: np.ndarray) -> int:
+        total = 0
+        for _ in range(200):
+            total += sweep_one(arrays, p, q, voltage, current, True)
+        return total
+
+    voltage, current = np.empty(len(p_kw), complex), np.empty(len(p_kw), complex)
+    return best_us(partial(many, feeder.sweep_arrays, p_kw, q_kvar, voltage, current)) / 200
+
+
+def _reference_rows(name: str, label: str) -> Iterator[Row]:
+    """pandapower as users call it, and lightsim2grid's own Newton solver without pandapower around it."""
+    import pandapower
+    from lightsim2grid.network import init_from_pandapower
+
+    net = build_net(find_source(name))
+    net.load["scaling"] = 0.5
+    net.trafo["shift_degree"] = 0.0  # a flat start is 150 degrees off otherwise; magnitudes stay the same
+    for table in ("load", "sgen", "storage"):  # SimBench leaves untyped blanks; lightsim2grid wants numbers
+        for limit in ("min_p_mw", "max_p_mw", "min_q_mvar", "max_q_mvar"):
+            net[table][limit] = np.nan
+    yield Row(name=f"pandapower.runpp, {label}", value=best_us(partial(pandapower.runpp, net)), unit="us")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about columns that the net leaves empty
+        model = init_from_pandapower(net)
+    start = np.ones(model.total_bus(), complex)
+    solution = model.ac_pf(start, 20, 1e-8)
+    if solution.shape == (0,):
+        raise RuntimeError(f"lightsim2grid does not solve {name}")
+    spent = best_us(partial(model.ac_pf, start, 20, 1e-8))
+    yield Row(name=f"lightsim2grid ac_pf, {label}", value=spent, unit="us")
+
+
+def _dispatch_rows() -> Iterator[Row]:
+    from scipy.optimize import linprog
+
+    for limits in (0, 2):
+        price, size_kw, a, lower, upper = _dispatch_cases(256, limits)
+        case = (price, size_kw, a, lower, upper, np.full(256, AWARD_ROWS + limits), np.ones(256, bool))
+        label = f"{SITES} sites, {BLOCKS} blocks, {AWARD_ROWS} award rows, {limits} network rows"
+        for rule in (admm, merit_order) if limits == 0 else (admm,):
+            spent = best_us(partial(rule.solve, *case))
+            yield Row(name=f"{rule.__name__}, {label}", value=spent / 256, unit="us/world")
+        blocks = np.repeat(a[0], BLOCKS, axis=1)
+        programme = partial(
+            linprog, price[0].ravel(), A_eq=blocks[:AWARD_ROWS], b_eq=lower[0, :AWARD_ROWS],
+            bounds=[(0.0, limit_kw) for limit_kw in size_kw[0].ravel()], method="highs",
+        )
+        if limits:
+            programme = partial(programme, A_ub=-blocks[AWARD_ROWS:], b_ub=-lower[0, AWARD_ROWS:])
+        yield Row(name=f"scipy linprog (HiGHS), {label}", value=best_us(programme), unit="us")
+
+
+def _dispatch_cases(worlds: int, limits: int) -> tuple[np.ndarray, ...]:
+    """Random feasible problems: award rows over disjoint groups of sites, then sensitivity rows."""
+    rng = np.random.default_rng(0)
+    price = np.sort(rng.uniform(0.1, 1.0, (worlds, SITES, BLOCKS)), axis=2)
+    size_kw = rng.uniform(0.2, 3.0, (worlds, SITES, BLOCKS))
+    a = np.zeros((worlds, AWARD_ROWS + limits, SITES))
+    group = rng.integers(0, AWARD_ROWS, (worlds, SITES))
+    for row in range(AWARD_ROWS):
+        a[:, row] = group == row
+    a[:, AWARD_ROWS:] = rng.uniform(0.0, 1e-3, (worlds, limits, SITES))
+    x_kw = size_kw.sum(axis=2) * rng.uniform(0.0, 1.0, (worlds, SITES))
+    lower = np.einsum("wri,wi->wr", a, x_kw)
+    upper = lower.copy()
+    upper[:, AWARD_ROWS:] = np.inf
+    return price, size_kw, a, lower, upper
+
+
+if __name__ == "__main__":
+    for row in rows():
+        print(f"{row['value']:10.2f} {row['unit']:9} {row['name']}")
