@@ -20,14 +20,15 @@ solution the rule restores the equality rows, cheapest block first, and reports 
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numba import njit
 
 from envs.dispatch.base import DEFAULTS, Dispatch, DispatchSettings, checked, empty_answer
-from envs.dispatch.blocks import move_row, row_scales, share_ties, totals, worst_violation
-from envs.dispatch.dual_simplex import INFEASIBLE, OPTIMAL, dual_simplex
+from envs.dispatch.blocks import move_row, totals, worst_violation
+from envs.dispatch.dual_simplex import INFEASIBLE, OPTIMAL
+from envs.dispatch.polish import Sharing, polish, scaled, share_equal_offers
 
 CHECK_EVERY = 10  # rounds between looks at the residuals
 FIRST_POLISH = 5e-2  # relative residual at which the first polish is tried; a failed one waits as long again
@@ -35,34 +36,6 @@ LAST_POLISH = 200  # rounds after which every block is taken as open
 OPEN_WITHIN = 0.05  # margin, relative to the largest price, within which the first polish leaves blocks open
 BALANCE = 10.0  # ratio of the residuals beyond which rho is changed
 BALANCE_ROUNDS = 100  # rho is constant afterwards: convergence is proved for a constant one
-
-
-class Sharing(NamedTuple):
-    """The scaled problem of one world."""
-
-    column: np.ndarray  # (sites, rows): a, transposed, rows scaled to a mean square of 1
-    weight: np.ndarray  # (sites,) squared length of each column
-    members: np.ndarray  # (rows,) sites that take part in the row, at least 1
-    low: np.ndarray  # (rows,) scaled bounds
-    high: np.ndarray  # (rows,)
-    scale: np.ndarray  # (rows,) 0 for an empty row
-
-
-@njit(cache=True)
-def _scaled(a: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> Sharing:
-    rows, sites = a.shape
-    scale, column = np.empty(rows), np.empty((sites, rows))
-    weight, members = np.zeros(sites), np.zeros(rows)
-    row_scales(a, scale)
-    for r in range(rows):
-        for i in range(sites):
-            column[i, r] = a[r, i] * scale[r]
-            weight[i] += column[i, r] * column[i, r]
-            if a[r, i] != 0.0:
-                members[r] += 1.0
-        members[r] = max(members[r], 1.0)
-    factor = np.where(scale > 0.0, scale, 1.0)
-    return Sharing(column, weight, members, lower * factor, upper * factor, scale)
 
 
 @njit(cache=True)
@@ -125,95 +98,9 @@ def _stationarity(
 
 
 @njit(cache=True)
-def _polish(
-    price: np.ndarray, size: np.ndarray, share: Sharing, open_within: float, tolerance_kw: float,
-    tolerance_price: float, q: np.ndarray, y: np.ndarray,
-) -> int:
-    """Exact solution over the blocks whose margin at prices y (rows,) is at most `open_within`; q and y in
-    place.
-
-    OPTIMAL only when every block, open or not, agrees with the exact prices.
-    """
-    sites, rows = share.column.shape
-    blocks = price.shape[1]
-    margin = np.empty((sites, blocks))
-    _margins(price, share, y, margin)
-    open_count = 0
-    held = np.zeros(rows)
-    for i in range(sites):
-        for m in range(blocks):
-            if abs(margin[i, m]) <= open_within:
-                open_count += 1
-            elif margin[i, m] < 0.0:
-                for r in range(rows):
-                    held[r] += share.column[i, r] * size[i, m]
-    cost, room = np.empty(open_count), np.empty(open_count)
-    column = np.empty((open_count, rows))
-    value, exact = np.empty(open_count), np.empty(rows)
-    j = 0
-    for i in range(sites):
-        for m in range(blocks):
-            if abs(margin[i, m]) <= open_within:
-                cost[j], room[j] = price[i, m], size[i, m]
-                column[j] = share.column[i]
-                j += 1
-    status = dual_simplex(cost, room, column, share.low - held, share.high - held, tolerance_kw, value, exact)
-    if status != OPTIMAL:
-        return status
-    j = 0
-    for i in range(sites):
-        for m in range(blocks):
-            is_open = abs(margin[i, m]) <= open_within
-            was_in = margin[i, m] < 0.0
-            if is_open:
-                q[i, m] = value[j]
-                j += 1
-            else:
-                q[i, m] = size[i, m] if was_in else 0.0
-                now = price[i, m]
-                for r in range(rows):
-                    now -= share.column[i, r] * exact[r]
-                if size[i, m] > 0.0 and (now > tolerance_price if was_in else now < -tolerance_price):
-                    status = -1
-    if status == OPTIMAL:
-        y[:] = exact
-    return status
-
-
-@njit(cache=True)
-def _margins(price: np.ndarray, share: Sharing, y: np.ndarray, margin: np.ndarray) -> None:
-    """margin (sites, blocks): price less what the rows pay for it; negative means in."""
-    for i in range(price.shape[0]):
-        paid = 0.0
-        for r in range(len(y)):
-            paid += share.column[i, r] * y[r]
-        for m in range(price.shape[1]):
-            margin[i, m] = price[i, m] - paid
-
-
-@njit(cache=True)
-def _share_equal_offers(
-    price: np.ndarray, size: np.ndarray, a: np.ndarray, lower: np.ndarray, upper: np.ndarray,
-    share: Sharing, tolerance_kw: float, tolerance_price: float, q: np.ndarray, x: np.ndarray, y: np.ndarray,
-) -> None:
-    """Pro rata among equal prices at the margin: over sites that agree in the rows that matter, if the other
-    rows bear it, else over sites that agree in every row."""
-    margin, before = np.empty(price.shape), q.copy()
-    _margins(price, share, y, margin)
-    tied = np.abs(margin) <= tolerance_price
-    matter = (lower == upper) | (np.abs(y) > tolerance_price)
-    share_ties(price, size, a, matter, tied, q)
-    totals(q, x)
-    if worst_violation(a, lower, upper, share.scale, x) > tolerance_kw:
-        q[:] = before
-        share_ties(price, size, a, np.ones(len(lower), np.bool_), tied, q)
-        totals(q, x)
-
-
-@njit(cache=True)
 def _iterate(
     price: np.ndarray, size: np.ndarray, share: Sharing, price_scale: float, kw_scale: float,
-    max_iterations: int, tolerance: float, polish: bool, x: np.ndarray, q: np.ndarray, y: np.ndarray,
+    max_iterations: int, tolerance: float, finish: bool, x: np.ndarray, q: np.ndarray, y: np.ndarray,
 ) -> tuple[int, int]:
     """ADMM rounds with polish attempts; (rounds, status). With OPTIMAL, q and the scaled prices y are the
     answer."""
@@ -235,10 +122,10 @@ def _iterate(
             continue
         dual = _stationarity(share, rho, x - x_before, u, broadcast_before) / price_scale
         last = rounds >= min(LAST_POLISH, max_iterations)
-        if polish and (last or (rounds >= next_try and max(primal, dual) <= FIRST_POLISH)):
+        if finish and (last or (rounds >= next_try and max(primal, dual) <= FIRST_POLISH)):
             y[:] = -rho * u
             within = np.inf if last else open_within
-            status = _polish(
+            status = polish(
                 price, size, share, within, tolerance * kw_scale, tolerance * price_scale, q, y
             )
             if status == OPTIMAL or last:
@@ -277,20 +164,20 @@ def _blocks_of(size: np.ndarray, x: np.ndarray, q: np.ndarray) -> None:
 @njit(cache=True)
 def _solve_world(
     price: np.ndarray, size: np.ndarray, a: np.ndarray, lower: np.ndarray, upper: np.ndarray,
-    max_iterations: int, tolerance: float, polish: bool, q: np.ndarray, x: np.ndarray, dual: np.ndarray,
+    max_iterations: int, tolerance: float, finish: bool, q: np.ndarray, x: np.ndarray, dual: np.ndarray,
 ) -> tuple[int, float, bool]:
     """One world in place; (rounds, worst scaled row violation, converged)."""
-    share = _scaled(a, lower, upper)
+    share = scaled(a, lower, upper)
     price_scale, kw_scale = max(np.abs(price).max(), 1e-9), max(size.max(), 1e-9)
     tolerance_kw = tolerance * kw_scale
     y = np.zeros(len(lower))
     rounds, status = 0, INFEASIBLE
     if _reachable(share, size, tolerance_kw):
         rounds, status = _iterate(
-            price, size, share, price_scale, kw_scale, max_iterations, tolerance, polish, x, q, y
+            price, size, share, price_scale, kw_scale, max_iterations, tolerance, finish, x, q, y
         )
-    if status == OPTIMAL and polish:
-        _share_equal_offers(
+    if status == OPTIMAL and finish:
+        share_equal_offers(
             price, size, a, lower, upper, share, tolerance_kw, 1e-9 * price_scale, q, x, y
         )
     else:
@@ -324,7 +211,7 @@ def _reachable(share: Sharing, size: np.ndarray, tolerance_kw: float) -> bool:
 @njit(cache=True)
 def _solve_batch(
     price: np.ndarray, size: np.ndarray, a: np.ndarray, lower: np.ndarray, upper: np.ndarray,
-    rows: np.ndarray, active: np.ndarray, max_iterations: int, tolerance: float, polish: bool,
+    rows: np.ndarray, active: np.ndarray, max_iterations: int, tolerance: float, finish: bool,
     q: np.ndarray, x: np.ndarray, iterations: np.ndarray, residual: np.ndarray, converged: np.ndarray,
     dual: np.ndarray,
 ) -> None:
@@ -332,7 +219,7 @@ def _solve_batch(
         if active[w]:
             n = rows[w]
             iterations[w], residual[w], converged[w] = _solve_world(
-                price[w], size[w], a[w, :n], lower[w, :n], upper[w, :n], max_iterations, tolerance, polish,
+                price[w], size[w], a[w, :n], lower[w, :n], upper[w, :n], max_iterations, tolerance, finish,
                 q[w], x[w], dual[w, :n],
             )
 

@@ -1,5 +1,4 @@
-"""A bounded dual simplex for few rows and many blocks, used to finish ADMM exactly and as a central
-yardstick.
+"""A bounded dual simplex for few rows and many blocks, which finishes ADMM's answer exactly.
 
 minimise c.v subject to sum_j column_j v_j = s, 0 <= v <= size, lower <= s <= upper. The row slacks are the
 first basis, which is dual feasible whatever the prices (a block with a negative price starts full), so no
