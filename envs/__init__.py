@@ -1,1 +1,1 @@
-"""The world: grid, markets, dispatch, resources and the environment faces built from them."""
+"""The world and its PettingZoo faces."""
