@@ -40,7 +40,12 @@ class View:
     """An observation by column names, and the action under construction (idle until set)."""
 
     def __init__(
-        self, scenario: Scenario, observations: F32, see: Mapping[str, int], columns: list[Column], rng: np.random.Generator
+        self,
+        scenario: Scenario,
+        observations: F32,
+        see: Mapping[str, int],
+        columns: list[Column],
+        rng: np.random.Generator,
     ) -> None:
         self.scenario = scenario
         self.market = scenario.market

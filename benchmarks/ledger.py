@@ -30,21 +30,23 @@ def network(sites: int) -> Roster:
 
 
 def period(roster: Roster, number: int) -> list[Draft]:
-    """About 3.6 records a site: order, schedule, reading; offers, trades, verification, settlement."""
+    """About 3.6 records a site: order, registration, reading; offers, trades, verification, settlement."""
     senders = range(FIRST_SITE, len(roster))
     site = [member.address for member in roster.members]
-    blocks = [[500, 1_000], [700, 2_000], [1_000, 3_000]]
-    drafts = [Draft(Kind.ORDER, i, 0, [number, -4_000 + i, 200_000, 5_000, blocks]) for i in senders]
-    drafts += [Draft(Kind.SCHEDULE, i, 0, [number, 900 + i, 2_000]) for i in senders]
-    drafts += [Draft(Kind.READING, i, 0, [number, 1_000 + i, 2_000 + number]) for i in senders]
-    drafts += [
-        Draft(Kind.OFFER, i, 0, [number, 150_000, 20_000, 800_000, 90_000]) for i in range(1, FIRST_SITE)
+    blocks = [[0, 500, 1_000], [0, 700, 2_000]]
+    schedule, preference = [1_000 + number] * 8, [0] * 4
+    drafts = [
+        Draft(Kind.ORDER, i, 0, [number, -4_000 + i, 190_000, 200_000, 5_000, blocks, 0, 0, schedule, preference])
+        for i in senders
     ]
+    drafts += [Draft(Kind.REGISTRATION, i, 0, [number, site[1]]) for i in senders]
+    drafts += [Draft(Kind.READING, i, 0, [number, 1_000 + i, 2_000 + number, 0]) for i in senders]
+    drafts += [Draft(Kind.OFFER, i, 0, [number, 150_000, 180_000, [20_000, 0], 90_000]) for i in range(1, FIRST_SITE)]
     pairs = [(site[i], site[-1 - i]) for i in range(FIRST_SITE, FIRST_SITE + len(senders) // 3)]
     drafts += [Draft(Kind.TRADE, ENO, 0, [number, buyer, seller, 1_000, 200_000]) for buyer, seller in pairs]
-    rows = [[site[i], 1_000 + i, 2_000 + number] for i in senders]
+    rows = [[site[i], 1_000 + i, 2_000 + number, 0, 0] for i in senders]
     drafts.append(Draft(Kind.VERIFICATION, ENO, 0, [number, rows]))
-    transfers = [[buyer, seller, 200_000, 0] for buyer, seller in pairs]
+    transfers = [[0, number, buyer, seller, 1_000, 200_000, 200_000] for buyer, seller in pairs]
     drafts.append(Draft(Kind.SETTLEMENT, ENO, 0, [number, transfers]))
     return drafts
 

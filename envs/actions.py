@@ -42,7 +42,13 @@ def prosumer_columns(scenario: Scenario) -> list[Column]:
         Column("storage", "storage set point, > 0 discharges, of the rated power", "1", -1.0, 1.0),
         Column("shed", "share of the flexible load put off this period", "1", 0.0, 1.0),
         Column("storage_plan", "storage power in the schedule filed for the next periods", "1", -1.0, 1.0),
-        Column("schedule_shift", "what the filed schedule declares beyond the own forecast, of the capacity", "1", -0.5, 0.5),
+        Column(
+            "schedule_shift",
+            "what the filed schedule declares beyond the own forecast, of the capacity",
+            "1",
+            -0.5,
+            0.5,
+        ),
     ]
     return columns + [
         Column(f"prefers_{a}", f"preference for aggregator_{a}; the highest that accepts is chosen", "1", -1.0, 1.0)
@@ -65,7 +71,9 @@ def eno_columns(scenario: Scenario) -> list[Column]:
     """Volume asked and reserve price, the same for both kinds of request."""
     return [
         Column("volume", "volume asked, of what the forecast or the upper level needs", "1", 0.0, 2.0),
-        Column("reserve_price", "offers above it are refused", "micro-currency/kWh", 0.0, float(scenario.market.max_price)),
+        Column(
+            "reserve_price", "offers above it are refused", "micro-currency/kWh", 0.0, float(scenario.market.max_price)
+        ),
     ]
 
 

@@ -19,9 +19,7 @@ from envs.types import Bools, Claims, Energy, Floats, Quotes, State
 
 def _players(mechanisms: Mechanisms, state: State, hook: str) -> list[tuple[int, Bools]]:
     return [
-        (index, state.malicious == index)
-        for index, module in enumerate(mechanisms.behaviours)
-        if hasattr(module, hook)
+        (index, state.malicious == index) for index, module in enumerate(mechanisms.behaviours) if hasattr(module, hook)
     ]
 
 

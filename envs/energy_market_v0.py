@@ -50,7 +50,8 @@ def tables(config: Config = None) -> dict[str, dict[str, list[Any]]]:
 def make_spaces(core: Core, observer: Observer) -> tuple[dict[str, gymnasium.Space], dict[str, gymnasium.Space]]:
     """Observation and action space of each role; one object a role, shared by its agents."""
     observations: dict[str, gymnasium.Space] = {
-        role: gymnasium.spaces.Box(-LIMIT, LIMIT, (len(columns),), np.float32) for role, columns in observer.tables.items()
+        role: gymnasium.spaces.Box(-LIMIT, LIMIT, (len(columns),), np.float32)
+        for role, columns in observer.tables.items()
     }
     actions: dict[str, gymnasium.Space] = {
         role: gymnasium.spaces.Box(-1.0, 1.0, (len(columns),), np.float32) for role, columns in core.columns.items()
@@ -171,7 +172,12 @@ def _stack(env: _OneWorld, role: str, actions: Mapping[str, Any]) -> np.ndarray:
 class ParallelMarket(_OneWorld, ParallelEnv):
     """The simultaneous game: all agents act on the last period's announcements."""
 
-    metadata = {"name": "energy_market_v0", "render_modes": list(RENDER_MODES), "render_fps": 4, "is_parallelizable": True}
+    metadata = {
+        "name": "energy_market_v0",
+        "render_modes": list(RENDER_MODES),
+        "render_fps": 4,
+        "is_parallelizable": True,
+    }
     staged = False
 
     def reset(
@@ -207,7 +213,12 @@ class ParallelMarket(_OneWorld, ParallelEnv):
 class StagedMarket(_OneWorld, AECEnv):
     """The leader-follower game: operator, then aggregators, then prosumers, each on what completed stages made public."""
 
-    metadata = {"name": "energy_market_v0", "render_modes": list(RENDER_MODES), "render_fps": 4, "is_parallelizable": False}
+    metadata = {
+        "name": "energy_market_v0",
+        "render_modes": list(RENDER_MODES),
+        "render_fps": 4,
+        "is_parallelizable": False,
+    }
     staged = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -27,6 +27,8 @@ def mechanisms_of(scenario: Scenario) -> Mechanisms:
         trading=plugins.load("market", market.trading, "clear", folders, "market.trading"),
         request=plugins.load("market", market.request, "award", folders, "market.request"),
         dispatch=plugins.load("dispatch", market.dispatch, "solve", folders, "market.dispatch"),
-        behaviours=tuple(plugins.load("behaviours", name, None, folders, f"malicious.{name}") for name in scenario.malicious),
+        behaviours=tuple(
+            plugins.load("behaviours", name, None, folders, f"malicious.{name}") for name in scenario.malicious
+        ),
         intensities=tuple(m.intensity for m in scenario.malicious.values()),
     )

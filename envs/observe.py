@@ -33,7 +33,13 @@ def _public_columns() -> list[Column]:
     ]
     for kind in ("grid", "upper"):
         columns += [
-            Column(f"{kind}_cause", "cause of the request: 0 none, .25 over-, .5 under-voltage, .75 overload, 1 order", "1", 0, 1),
+            Column(
+                f"{kind}_cause",
+                "cause of the request: 0 none, .25 over-, .5 under-voltage, .75 overload, 1 order",
+                "1",
+                0,
+                1,
+            ),
             Column(f"{kind}_direction", "+1 more injection, -1 less", "1", -1, 1),
             Column(f"{kind}_duration", "length of the event", "8 periods", 0, 1),
             Column(f"{kind}_asked", "volume asked a period", "mean site capacity·h", 0, LIMIT),
@@ -64,7 +70,9 @@ def prosumer_columns(scenario: Scenario) -> list[Column]:
         Column("storage_power", "rated storage power", "capacity", 0, 1),
         Column("storage_energy", "storage energy", "8 h at capacity", 0, LIMIT),
         Column("capacity", "certified capacity", "100 kW", 0, LIMIT),
-        Column("voltage", "voltage at the own bus, last period, from the middle of the band", "half band", -LIMIT, LIMIT),
+        Column(
+            "voltage", "voltage at the own bus, last period, from the middle of the band", "half band", -LIMIT, LIMIT
+        ),
         Column("credit", "own credit", "1", 0, 1),
         Column("score", "own composite score", "1", 0, 1),
     ]
@@ -89,7 +97,9 @@ def eno_columns(scenario: Scenario) -> list[Column]:
     columns = _public_columns()
     for kind in ("grid", "upper"):
         columns += [
-            Column(f"{kind}_need", "what the coming period needs or the upper level orders", "mean site capacity", 0, LIMIT),
+            Column(
+                f"{kind}_need", "what the coming period needs or the upper level orders", "mean site capacity", 0, LIMIT
+            ),
             Column(f"{kind}_way", "direction needed", "1", -1, 1),
         ]
     return [
@@ -183,7 +193,9 @@ class Observer:
         """(B, A, F)"""
         world, market = self.world, self.world.scenario.market
         out = np.empty((len(state.seed), world.aggregators, len(self.tables["aggregator"])))
-        out[:, :, : self.public] = self._public(state, self.requests(state, stage, staged), staged and stage.closed >= 1)[:, None]
+        out[:, :, : self.public] = self._public(
+            state, self.requests(state, stage, staged), staged and stage.closed >= 1
+        )[:, None]
         own = out[:, :, self.public :]
         _portfolio(
             state.aggregator, state.credit_ppm, world.capacity_w, np.ascontiguousarray(stage.live_w[:, 0]),
@@ -195,7 +207,9 @@ class Observer:
         """(B, N, F)"""
         world = self.world
         out = np.empty((len(state.seed), world.sites, len(self.tables["prosumer"])))
-        out[:, :, : self.public] = self._public(state, self.requests(state, stage, staged), staged and stage.closed >= 1)[:, None]
+        out[:, :, : self.public] = self._public(
+            state, self.requests(state, stage, staged), staged and stage.closed >= 1
+        )[:, None]
         open_offers = staged and stage.closed >= 2
         subsidy = stage.subsidy if open_offers else state.announced.subsidy
         threshold = stage.threshold_ppm if open_offers else state.announced.threshold_ppm

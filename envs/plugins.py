@@ -37,7 +37,9 @@ def names(room: str, folders: Sequence[str | Path] = (), needs: str | None = Non
     return sorted(found)
 
 
-def load(room: str, name: str, needs: str | None = None, folders: Sequence[str | Path] = (), key: str = "") -> ModuleType:
+def load(
+    room: str, name: str, needs: str | None = None, folders: Sequence[str | Path] = (), key: str = ""
+) -> ModuleType:
     """The plug-in module ``name`` of ``room``.
 
     Args:

@@ -123,9 +123,7 @@ class Recorder:
         for book in self.books:
             b = book.b
             if book.lottery is not None:
-                book.lottery.push(
-                    trace.verdict.generated_wh[b], trace.verdict.consumed_wh[b], trace.credit_ppm[b]
-                )
+                book.lottery.push(trace.verdict.generated_wh[b], trace.verdict.consumed_wh[b], trace.credit_ppm[b])
             else:
                 book.pending = book.scribe.results(b, state, trace)
 

@@ -89,7 +89,8 @@ class Scribe:
                 drafts += self._event(b, r, state.period, stage, plan)
         count = int(trades.count[b])
         for buyer, seller, wh, price in zip(
-            *(column[b, :count].tolist() for column in (trades.buyer, trades.seller, trades.wh, trades.price)), strict=True
+            *(column[b, :count].tolist() for column in (trades.buyer, trades.seller, trades.wh, trades.price)),
+            strict=True,
         ):
             body = [state.period, self.addresses[buyer], self.addresses[seller], wh, price]
             drafts.append(Draft(Kind.TRADE, self.eno, 0, body))
@@ -135,7 +136,12 @@ class Scribe:
             int(stage.reserve[b, r]), int(stage.upper_price[b, r]),
         ]  # fmt: skip
         awards = [
-            [self.addresses[sites + a], int(plan.admitted_wh[b, r, a]), int(plan.awarded_wh[b, r, a]), int(stage.offer_price[b, a])]
+            [
+                self.addresses[sites + a],
+                int(plan.admitted_wh[b, r, a]),
+                int(plan.awarded_wh[b, r, a]),
+                int(stage.offer_price[b, a]),
+            ]
             for a in range(self.world.aggregators)
             if plan.admitted_wh[b, r, a] or plan.awarded_wh[b, r, a]
         ]
@@ -182,9 +188,7 @@ class Scribe:
 
     def _accounts(self) -> list[Draft]:
         """Atx of the events whose Vtx was sealed in the last block."""
-        drafts = [
-            Draft(Kind.ATX, self.eno, event, [b"", [], self.transfers.pop(event)]) for event in self.due
-        ]
+        drafts = [Draft(Kind.ATX, self.eno, event, [b"", [], self.transfers.pop(event)]) for event in self.due]
         self.due = []
         return drafts
 

@@ -11,7 +11,9 @@ from envs.world import World
 def render_text(world: World, state: State, trace: Trace | None) -> str:
     """A few lines on world 0: time, grid, trades, events, money."""
     minutes = 15 * (state.period % world.periods_per_day)
-    lines = [f"{world.scenario.name}  day {int(state.day[0])}  {minutes // 60:02d}:{minutes % 60:02d}  period {state.period}"]
+    lines = [
+        f"{world.scenario.name}  day {int(state.day[0])}  {minutes // 60:02d}:{minutes % 60:02d}  period {state.period}"
+    ]
     if trace is None:
         return lines[0] + "\n  not played yet"
     voltage, twin = trace.energy.voltage_pu[0, 1:], trace.energy.twin_voltage_pu[0, 1:]

@@ -26,7 +26,8 @@ def rewards(world: World, payments: Payments, energy: Energy, plan: Plan) -> dic
     eno = world.eno_account
     change = payments.change / PPM
     own_cost = (
-        energy.cycled_wh * world.scenario.sites.degradation_price + energy.shed_wh * world.scenario.sites.discomfort_price
+        energy.cycled_wh * world.scenario.sites.degradation_price
+        + energy.shed_wh * world.scenario.sites.discomfort_price
     ) / (1000.0 * PPM)
     volts, over = violations(world, energy.voltage_pu, energy.loading)
     penalty = (volts + plan.residual_voltage_puh) * settings.voltage_penalty

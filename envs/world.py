@@ -100,7 +100,9 @@ def _sites_of(feeder: Feeder, scenario: Scenario, shapes: int) -> list[_Site]:
     batteries = feeder.storages
     for k, bus in enumerate(batteries.bus):
         owned = [s for s in sites if s.bus == bus and s.plant >= 0 and s.storage_kwh == 0.0]  # a plant's owner first
-        site = owned[0] if owned else _first(sites, int(bus), f"{batteries.name[k]} site", lambda s: s.storage_kwh == 0.0)
+        site = (
+            owned[0] if owned else _first(sites, int(bus), f"{batteries.name[k]} site", lambda s: s.storage_kwh == 0.0)
+        )
         site.storage_kwh, site.storage_kw = float(batteries.e_max_kwh[k]), float(batteries.p_max_kw[k])
         site.efficiency = float(batteries.efficiency[k])
     for order, site in enumerate(_chosen([s for s in sites if s.plant < 0], settings.added_pv_share, 0)):
@@ -171,7 +173,9 @@ def _build(settings: str, source: str) -> World:
         )
     cheats = sum(m.count for m in scenario.malicious.values())
     if cheats > len(sites):
-        raise SettingsError(f"{source}: malicious: {cheats} malicious of {len(sites)} sites (allowed: 0 to {len(sites)})")
+        raise SettingsError(
+            f"{source}: malicious: {cheats} malicious of {len(sites)} sites (allowed: 0 to {len(sites)})"
+        )
     bus = np.array([s.bus for s in sites], np.int64)
     storage_w = np.array([s.storage_kw for s in sites]) * 1000.0
     return World(

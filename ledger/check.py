@@ -45,9 +45,7 @@ def check_votes(state: ChainState, block: Block) -> None:
         return
     committee = state.committee(height)
     validators = [vote.validator for vote in block.votes]
-    work.require(
-        validators == sorted(set(validators)), FaultCode.VOTE, "votes are not one a validator, by address"
-    )
+    work.require(validators == sorted(set(validators)), FaultCode.VOTE, "votes are not one a validator, by address")
     digest = vote_digest(block.hash)
     for vote in block.votes:
         key = state.public_key(vote.validator)
@@ -55,9 +53,7 @@ def check_votes(state: ChainState, block: Block) -> None:
         work.require(sound, FaultCode.VOTE, f"vote of {vote.validator.hex()} is not valid")
     closing = bool(block.records) and block.records[-1].kind is Kind.CLOSING
     enough = len(validators) == len(committee) if closing else 3 * len(validators) > 2 * len(committee)
-    work.require(
-        enough, FaultCode.VOTE, f"{len(validators)} votes of a committee of {len(committee)} do not suffice"
-    )
+    work.require(enough, FaultCode.VOTE, f"{len(validators)} votes of a committee of {len(committee)} do not suffice")
 
 
 def _check_place(work: Examination) -> None:
@@ -65,27 +61,19 @@ def _check_place(work: Examination) -> None:
     work.require(not state.closed, FaultCode.CLOSED, "the chain was closed before this block")
     work.require(header.chain_id == state.chain_id, FaultCode.CHAIN_ID, "header of another chain")
     expected = state.height + 1
-    work.require(
-        header.height == expected, FaultCode.HEIGHT, f"height {header.height} where {expected} is due"
-    )
+    work.require(header.height == expected, FaultCode.HEIGHT, f"height {header.height} where {expected} is due")
     work.require(header.previous == state.head, FaultCode.PREVIOUS, "previous hash is not the head's")
-    work.require(
-        header.votes_root == state.votes_root, FaultCode.VOTES_ROOT, "root of the previous votes is wrong"
-    )
+    work.require(header.votes_root == state.votes_root, FaultCode.VOTES_ROOT, "root of the previous votes is wrong")
     due_s = state.block_time_s(expected)
     work.require(header.time_s == due_s, FaultCode.TIME, f"time {header.time_s} s where {due_s} s is due")
-    work.require(
-        header.seed == state.seed, FaultCode.SEED, "seed is not the hash of the previous seed and producer"
-    )
+    work.require(header.seed == state.seed, FaultCode.SEED, "seed is not the hash of the previous seed and producer")
 
 
 def _check_draw(work: Examination) -> None:
     state, header = work.state, work.block.header
     stated = (header.producer, header.round, header.nonce, header.draw_hash)
     if header.height == 0:
-        work.require(
-            stated == (state.authority, 0, 0, NO_HASH), FaultCode.DRAW, "genesis is not the authority's"
-        )
+        work.require(stated == (state.authority, 0, 0, NO_HASH), FaultCode.DRAW, "genesis is not the authority's")
         return
     refusals: list[Refusal] = []
     for position, record in enumerate(work.block.records):
@@ -95,9 +83,7 @@ def _check_draw(work: Examination) -> None:
         due = state.draw(refusals)
     except ValueError as error:
         raise LedgerFault(Fault(FaultCode.DRAW, header.height, str(error))) from error
-    work.require(
-        stated == tuple(due), FaultCode.DRAW, f"producer or draw is not the one due ({due.producer.hex()})"
-    )
+    work.require(stated == tuple(due), FaultCode.DRAW, f"producer or draw is not the one due ({due.producer.hex()})")
 
 
 def _check_refusal(work: Examination, position: int, record: Record, earlier: list[Refusal]) -> Refusal:
@@ -110,9 +96,7 @@ def _check_refusal(work: Examination, position: int, record: Record, earlier: li
         height == work.block.header.height and record.sender == work.block.header.producer,
         FaultCode.REFUSAL, "a refusal is for this height and by this block's producer", position,
     )  # fmt: skip
-    work.require(
-        fault in FaultCode.__members__.values(), FaultCode.REFUSAL, f"unknown fault {fault}", position
-    )
+    work.require(fault in FaultCode.__members__.values(), FaultCode.REFUSAL, f"unknown fault {fault}", position)
     refusal = Refusal(round_number, producer, FaultCode(fault), block_hash, signature)
     try:
         due = state.draw(earlier)
@@ -125,14 +109,10 @@ def _check_refusal(work: Examination, position: int, record: Record, earlier: li
     if fault == FaultCode.ABSENT:
         work.require(not block_hash and not signature, FaultCode.REFUSAL, "an absence has no block", position)
     elif state.signing is Signing.NONE:
-        work.require(
-            len(block_hash) == 32 and not signature, FaultCode.REFUSAL, "not a refused block", position
-        )
+        work.require(len(block_hash) == 32 and not signature, FaultCode.REFUSAL, "not a refused block", position)
     else:
         key = state.public_key(producer)
-        signed = (
-            len(block_hash) == 32 and key is not None and verify(key, signature, block_digest(block_hash))
-        )
+        signed = len(block_hash) == 32 and key is not None and verify(key, signature, block_digest(block_hash))
         work.require(signed, FaultCode.REFUSAL, "the refused block is not signed by its producer", position)
     return refusal
 
@@ -141,9 +121,7 @@ def _check_roots(work: Examination) -> None:
     header, block = work.block.header, work.block
     root = merkle.root([record.id for record in block.records])
     work.require(header.records_root == root, FaultCode.RECORDS_ROOT, "root of the records is wrong")
-    work.require(
-        header.trade_root == trade_root(block.records), FaultCode.TRADE_ROOT, "root of the trades is wrong"
-    )
+    work.require(header.trade_root == trade_root(block.records), FaultCode.TRADE_ROOT, "root of the trades is wrong")
     submissions_root = rows_root(block.submissions)
     work.require(header.submissions_root == submissions_root, FaultCode.SUBMISSIONS_ROOT, "root is wrong")
 
@@ -165,9 +143,7 @@ def _check_submissions(work: Examination) -> None:
     state, header = work.state, work.block.header
     due = submission_roots(work.block.records, state.signing)
     stated = [submission.sender for submission in work.block.submissions]
-    work.require(
-        stated == [sender for sender, _ in due], FaultCode.SUBMISSION, "submissions are not the senders'"
-    )
+    work.require(stated == [sender for sender, _ in due], FaultCode.SUBMISSION, "submissions are not the senders'")
     for submission, (sender, root) in zip(work.block.submissions, due, strict=True):
         key = state.public_key(sender)
         if key is None:
@@ -182,9 +158,7 @@ def _check_submissions(work: Examination) -> None:
 def _check_producer_signature(work: Examination) -> None:
     state, block = work.state, work.block
     if state.signing is Signing.NONE:
-        work.require(
-            not block.producer_signature, FaultCode.PRODUCER_SIGNATURE, "a signature where none is made"
-        )
+        work.require(not block.producer_signature, FaultCode.PRODUCER_SIGNATURE, "a signature where none is made")
         return
     key = state.public_key(block.header.producer)
     sound = key is not None and verify(key, block.producer_signature, block_digest(block.hash))

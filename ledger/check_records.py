@@ -47,9 +47,7 @@ def _check_certificate(work: Examination, position: int, record: Record) -> None
     try:
         certificate = Certificate.from_body(record.body)
     except IdentityError as error:
-        raise LedgerFault(
-            Fault(FaultCode.CERTIFICATE, work.block.header.height, str(error), position)
-        ) from error
+        raise LedgerFault(Fault(FaultCode.CERTIFICATE, work.block.header.height, str(error), position)) from error
     sound = check_certificate(certificate, state.authority_key)
     work.require(sound, FaultCode.CERTIFICATE, "the authority did not sign this certificate", position)
     serials = {earlier.serial for earlier in change.certificates}
@@ -84,9 +82,7 @@ def _check_history(work: Examination, position: int, record: Record) -> None:
         and len(generated) == len(consumed) <= work.state.params.window_periods
         and all(value <= MAX_PERIOD_WH for value in (*generated, *consumed))
     )
-    work.require(
-        sound, FaultCode.VERIFICATION, "a history is one a site, of equal lists inside the window", position
-    )
+    work.require(sound, FaultCode.VERIFICATION, "a history is one a site, of equal lists inside the window", position)
     work.change.histories[site] = (np.array(generated, np.int64), np.array(consumed, np.int64))
 
 
@@ -96,7 +92,7 @@ def _check_verification(work: Examination, position: int, record: Record) -> Non
     last = state.last_period if change.last_period is None else change.last_period
     work.require(period > last, FaultCode.VERIFICATION, f"period {period} was verified before", position)
     energies_wh: dict[bytes, tuple[int, int]] = {}
-    for site, generated_wh, consumed_wh in rows:
+    for site, generated_wh, consumed_wh, *_ in rows:
         if site not in state.certificates or site in energies_wh:
             work.refuse(FaultCode.VERIFICATION, f"{site.hex()} is unknown or doubled", position)
         if generated_wh > MAX_PERIOD_WH or consumed_wh > MAX_PERIOD_WH:
@@ -107,11 +103,9 @@ def _check_verification(work: Examination, position: int, record: Record) -> Non
 
 
 def _check_credit(work: Examination, position: int, record: Record) -> None:
-    for site, credit_ppm, _ in record.body[1]:
+    for site, credit_ppm, *_ in record.body[1]:
         sound = site in work.state.certificates and credit_ppm <= MAX_SHARE_PPM
-        work.require(
-            sound, FaultCode.CREDIT, f"{site.hex()}: unknown, or more than {MAX_SHARE_PPM} ppm", position
-        )
+        work.require(sound, FaultCode.CREDIT, f"{site.hex()}: unknown, or more than {MAX_SHARE_PPM} ppm", position)
         work.change.credits[site] = credit_ppm
 
 
@@ -122,18 +116,14 @@ def _check_link(work: Examination, position: int, record: Record) -> None:
     state, height, kind = work.state, work.block.header.height, record.kind
     event: Event = work.change.events.get(record.event, state.events.get(record.event, {}))
     work.require(record.event > 0, FaultCode.LINK, f"{kind.name} without an event", position)
-    work.require(
-        kind not in event, FaultCode.LINK, f"a second {kind.name} for event {record.event}", position
-    )
+    work.require(kind not in event, FaultCode.LINK, f"a second {kind.name} for event {record.event}", position)
     predecessor = PREDECESSOR[kind]
     if predecessor is None:
         work.require(record.body[0] == b"", FaultCode.LINK, "TTX has no record before it", position)
     else:
         before = event.get(predecessor)
         if before is None:
-            work.refuse(
-                FaultCode.LINK, f"{kind.name} without {predecessor.name} in event {record.event}", position
-            )
+            work.refuse(FaultCode.LINK, f"{kind.name} without {predecessor.name} in event {record.event}", position)
             return
         same = record.body[0] == before.id
         work.require(same, FaultCode.LINK, f"{kind.name} does not name its {predecessor.name}", position)
@@ -141,9 +131,7 @@ def _check_link(work: Examination, position: int, record: Record) -> None:
         work.require(later, FaultCode.LINK, f"{kind.name} in the block of its {predecessor.name}", position)
     if kind is Kind.ATX:
         trail = [event[earlier].id for earlier in (Kind.TTX, Kind.DTX, Kind.VTX)]
-        work.require(
-            list(record.body[1]) == trail, FaultCode.LINK, "ATX does not list its event's records", position
-        )
+        work.require(list(record.body[1]) == trail, FaultCode.LINK, "ATX does not list its event's records", position)
     work.change.events[record.event] = event | {kind: Link(record.id, height)}
 
 

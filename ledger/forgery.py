@@ -7,8 +7,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .encoding import Body
-from .records import Kind, Record
+from .records import SCHEMAS, Kind, Record
 
+_COLUMNS = SCHEMAS[Kind.SETTLEMENT][-1].columns
+PAYEE, AMOUNT = _COLUMNS.index("payee"), _COLUMNS.index("amount_micro")
 BOOTY = 1_000_000  # micro-currency, or Wh * 1000 where a record holds no money
 
 
@@ -17,11 +19,11 @@ def _payments_to(producer: bytes, transfers: Body) -> Body:
     payee.
     """
     changed = [list(transfer) for transfer in transfers]
-    mine = next((transfer for transfer in changed if transfer[1] == producer), None)
+    mine = next((transfer for transfer in changed if transfer[PAYEE] == producer), None)
     if mine is None:
         mine = changed[0]
-        mine[1] = producer
-    mine[2] += BOOTY
+        mine[PAYEE] = producer
+    mine[AMOUNT] += BOOTY
     return changed
 
 

@@ -87,9 +87,7 @@ def consistency_proof(leaves: Sequence[bytes], old_count: int) -> list[bytes]:
     return _subproof(leaves, old_count, True)
 
 
-def check_consistency(
-    old_count: int, old_root: bytes, count: int, new_root: bytes, proof: Sequence[bytes]
-) -> bool:
+def check_consistency(old_count: int, old_root: bytes, count: int, new_root: bytes, proof: Sequence[bytes]) -> bool:
     """Whether `proof` links the root of `old_count` leaves to that of `count` leaves (RFC 9162, 2.1.4.2)."""
     if not 0 < old_count <= count:
         return False

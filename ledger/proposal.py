@@ -30,9 +30,7 @@ def history_drafts(roster: Roster, history: History | None) -> list[Draft]:
         return []
     generated_wh, consumed_wh = (np.asarray(side, np.int64) for side in history)
     if generated_wh.shape != consumed_wh.shape or generated_wh.shape[:1] != (len(roster),):
-        raise ValueError(
-            f"a history is two arrays of shape [{len(roster)}, periods], not {generated_wh.shape}"
-        )
+        raise ValueError(f"a history is two arrays of shape [{len(roster)}, periods], not {generated_wh.shape}")
     return [
         Draft(Kind.HISTORY, AUTHORITY, 0, [member.address, generated_wh[i].tolist(), consumed_wh[i].tolist()])
         for i, member in enumerate(roster.members)
@@ -52,9 +50,7 @@ def _fill_links(draft: Draft, events: dict[int, Event], state: ChainState) -> Bo
     return body
 
 
-def make_records(
-    state: ChainState, roster: Roster, drafts: Sequence[Draft], first: Sequence[Draft]
-) -> list[Record]:
+def make_records(state: ChainState, roster: Roster, drafts: Sequence[Draft], first: Sequence[Draft]) -> list[Record]:
     """Records of the next block, `first` before the drafts; ValueError where a body is not allowed."""
     height = state.height + 1
     expiry = height + state.params.record_lifetime_blocks

@@ -1,7 +1,8 @@
 """The kinds of record, their fields, and the record itself.
 
 SCHEMAS is the one place where a body's fields are named: `show` prints by it and every record is validated
-against it. A field is "name type"; types are uint, int, bytes, address (20), hash (32, or empty where nothing
+against it. A field is "name type"; types are uint, int, bytes, address (20), party (20, or empty for
+nobody), hash (32, or empty where nothing
 precedes), key (33), signature (64, or empty), uints and ints (lists), hashes (list), and "name [column type,
 ...]" for a list of rows.
 """
@@ -29,26 +30,27 @@ class Kind(IntEnum):
     REVOCATION = 3
     HISTORY = 4
     REGISTRATION = 5
-    SCHEDULE = 6
-    OFFER = 7
-    ORDER = 8
-    REQUEST = 9
-    TRADE = 10
-    READING = 11
-    VERIFICATION = 12
-    TTX = 13
-    DTX = 14
-    VTX = 15
-    ATX = 16
-    SETTLEMENT = 17
-    CREDIT = 18
-    GRID = 19
-    REFUSAL = 20
-    CONTRACT = 21
-    CLOSING = 22
+    OFFER = 6
+    ORDER = 7
+    TRADE = 8
+    READING = 9
+    VERIFICATION = 10
+    TTX = 11
+    DTX = 12
+    VTX = 13
+    ATX = 14
+    SETTLEMENT = 15
+    CREDIT = 16
+    GRID = 17
+    REFUSAL = 18
+    CONTRACT = 19
+    CLOSING = 20
 
 
-_TRANSFERS = "transfers [payer address, payee address, amount_micro uint, flow uint]"
+_TRANSFERS = (
+    "transfers [flow uint, period uint, payer address, payee address, energy_wh uint, price_micro uint,"
+    " amount_micro uint]"
+)
 
 FIELDS: dict[Kind, tuple[str, ...]] = {
     Kind.GENESIS: (
@@ -62,27 +64,40 @@ FIELDS: dict[Kind, tuple[str, ...]] = {
     ),
     Kind.REVOCATION: ("serial uint", "reason bytes"),
     Kind.HISTORY: ("site address", "generated_wh uints", "consumed_wh uints"),
-    Kind.REGISTRATION: ("period uint", "aggregator address"),
-    Kind.SCHEDULE: ("period uint", "generated_wh uint", "consumed_wh uint"),
+    Kind.REGISTRATION: ("period uint", "aggregator party"),
     Kind.OFFER: (
-        "period uint", "price_micro uint", "volume_wh uint", "credit_threshold_ppm uint",
-        "subsidy_micro uint",
+        "period uint", "subsidy_micro uint", "price_micro uint", "volumes_wh uints",
+        "credit_threshold_ppm uint",
     ),
     Kind.ORDER: (
-        "period uint", "quantity_wh int", "limit_price_micro uint", "requote_ppm uint",
-        "blocks [volume_wh int, price_micro uint]",
+        "period uint", "quantity_wh int", "opening_price_micro uint", "limit_price_micro uint",
+        "requote_ppm uint", "blocks [request uint, volume_wh uint, price_micro uint]", "storage_w int",
+        "shed_ppm uint", "schedule_w ints", "preference_ppm ints",
     ),
-    Kind.REQUEST: ("period uint", "volume_wh int", "reserve_price_micro uint"),
     Kind.TRADE: ("period uint", "buyer address", "seller address", "energy_wh uint", "price_micro uint"),
-    Kind.READING: ("period uint", "generated_wh uint", "consumed_wh uint"),
-    Kind.VERIFICATION: ("period uint", "rows [site address, generated_wh uint, consumed_wh uint]"),
-    Kind.TTX: ("previous hash", "cause uint", "period uint", "periods uint", "volume_wh int"),
-    Kind.DTX: ("previous hash", "safe uint", "adjustments [site address, energy_wh int, subsidy_micro uint]"),
-    Kind.VTX: ("previous hash", "rows [site address, ordered_wh int, verified_wh int]"),
+    Kind.READING: ("period uint", "generated_wh uint", "consumed_wh uint", "storage_wh int"),
+    Kind.VERIFICATION: (
+        "period uint",
+        "rows [site address, generated_wh uint, consumed_wh uint, storage_wh int, caught uint]",
+    ),
+    Kind.TTX: (
+        "previous hash", "cause uint", "period uint", "periods uint", "direction int", "place int",
+        "need_w uint", "asked_wh uint", "reserve_price_micro uint", "upper_price_micro uint",
+    ),
+    Kind.DTX: (
+        "previous hash", "safe uint", "reopened uint", "loops uint",
+        "awards [aggregator address, admitted_wh uint, awarded_wh uint, price_micro uint]",
+        "adjustments [site address, aggregator address, energy_wh uint, subsidy_micro uint, baseline_w int]",
+        "cuts [site address, energy_wh int]", "before ints", "after ints",
+    ),
+    Kind.VTX: ("previous hash", "rows [period uint, site address, ordered_wh uint, verified_wh uint]"),
     Kind.ATX: ("previous hash", "trail hashes", _TRANSFERS),
     Kind.SETTLEMENT: ("period uint", _TRANSFERS),
-    Kind.CREDIT: ("period uint", "rows [site address, credit_ppm uint, execution_ppm int]"),
-    Kind.GRID: ("period uint", "voltages_micro_pu ints", "loadings_ppm ints", "flow_wh int", "losses_wh int"),
+    Kind.CREDIT: ("period uint", "rows [node address, credit_ppm uint, score_ppm uint]"),
+    Kind.GRID: (
+        "period uint", "voltages_micro_pu ints", "loadings_ppm ints", "twin_voltages_micro_pu ints",
+        "twin_loadings_ppm ints", "flow_wh int", "losses_wh int", "technical_losses_wh int",
+    ),
     Kind.REFUSAL: (
         "height uint", "round uint", "producer address", "fault uint", "block_hash hash",
         "signature signature",
@@ -101,7 +116,6 @@ SENDERS: dict[Kind, frozenset[Role]] = dict.fromkeys(Kind, _ENO) | {
     Kind.HISTORY: _AUTHORITY,
     Kind.CONTRACT: _AUTHORITY | _ENO,
     Kind.REGISTRATION: frozenset((Role.PROSUMER,)),
-    Kind.SCHEDULE: _EVERYBODY,
     Kind.OFFER: frozenset((Role.AGGREGATOR,)),
     Kind.ORDER: _EVERYBODY,
     Kind.READING: _EVERYBODY,
@@ -169,7 +183,8 @@ def _rows(checks: tuple[_Check, ...]) -> _Check:
 
 
 _TYPES: dict[str, _Check] = {
-    "uint": _is_uint, "int": _is_int, "bytes": _is_bytes, "address": _sized(20), "hash": _sized(32, 0),
+    "uint": _is_uint, "int": _is_int, "bytes": _is_bytes, "address": _sized(20), "party": _sized(20, 0),
+    "hash": _sized(32, 0),
     "key": _sized(33), "signature": _sized(64, 0), "uints": _all(_is_uint), "ints": _all(_is_int),
     "hashes": _all(_sized(32)),
 }  # fmt: skip
@@ -196,9 +211,7 @@ def _parse_field(text: str) -> Field:
     return Field(rows[1], f"[{rows[2]}]", names, types, check)
 
 
-SCHEMAS: dict[Kind, tuple[Field, ...]] = {
-    kind: tuple(map(_parse_field, texts)) for kind, texts in FIELDS.items()
-}
+SCHEMAS: dict[Kind, tuple[Field, ...]] = {kind: tuple(map(_parse_field, texts)) for kind, texts in FIELDS.items()}
 
 
 def validate_body(kind: Kind, body: Sequence[Value]) -> None:

@@ -77,9 +77,7 @@ def composite_score(
     over the nodes, 1 where all are equal. Extremes are taken over the nodes that have a score.
     """
     if min(alpha_ppm, beta_ppm) < 0 or alpha_ppm + beta_ppm != ONE_PPM:
-        raise ValueError(
-            f"alpha_ppm {alpha_ppm} and beta_ppm {beta_ppm} must be shares that sum to {ONE_PPM}"
-        )
+        raise ValueError(f"alpha_ppm {alpha_ppm} and beta_ppm {beta_ppm} must be shares that sum to {ONE_PPM}")
     raw_ppm, defined = fulfilment_ppm(predicted_wh, real_wh)
     (amount,) = _energies(amount_wh)
     reputation_ppm = np.clip(raw_ppm, 0, ONE_PPM)

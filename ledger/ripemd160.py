@@ -62,9 +62,7 @@ def _turn(word: int, bits: int) -> int:
 def _line(state: tuple[int, ...], words: tuple[int, ...], right: bool) -> tuple[int, ...]:
     """One of the two parallel lines of 80 steps."""
     order, turns, constants = (
-        (_RIGHT_WORDS, _RIGHT_TURNS, _RIGHT_CONSTANTS)
-        if right
-        else (_LEFT_WORDS, _LEFT_TURNS, _LEFT_CONSTANTS)
+        (_RIGHT_WORDS, _RIGHT_TURNS, _RIGHT_CONSTANTS) if right else (_LEFT_WORDS, _LEFT_TURNS, _LEFT_CONSTANTS)
     )
     a, b, c, d, e = state
     for step in range(5):

@@ -51,9 +51,7 @@ class Roster:
     def __init__(self, authority: Member, members: Sequence[Member]) -> None:
         names = [member.name for member in members]
         if len(set(names)) != len(names):
-            raise ValueError(
-                f"node names must differ; doubled: {sorted({n for n in names if names.count(n) > 1})}"
-            )
+            raise ValueError(f"node names must differ; doubled: {sorted({n for n in names if names.count(n) > 1})}")
         self.authority = authority
         self.members = tuple(members)
         self.by_address = {member.address: member for member in (authority, *members)}
@@ -61,9 +59,7 @@ class Roster:
         self.index_of[authority.address] = AUTHORITY
 
     @classmethod
-    def create(
-        cls, key_seed: int, nodes: Sequence[NodeSpec], valid_from: int = 0, valid_to: int = 1 << 40
-    ) -> Roster:
+    def create(cls, key_seed: int, nodes: Sequence[NodeSpec], valid_from: int = 0, valid_to: int = 1 << 40) -> Roster:
         """Derive keys from (key_seed, name) and certify the nodes with serials 1, 2, ..."""
         authority_key = derive_private_key(key_seed, "authority")
         authority = _member("authority", Role.AUTHORITY, authority_key, None)
@@ -91,7 +87,5 @@ class Roster:
         if index == AUTHORITY:
             return self.authority
         if not 0 <= index < len(self.members):
-            raise ValueError(
-                f"sender {index} is unknown; allowed: -1 (authority), 0..{len(self.members) - 1}"
-            )
+            raise ValueError(f"sender {index} is unknown; allowed: -1 (authority), 0..{len(self.members) - 1}")
         return self.members[index]

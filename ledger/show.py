@@ -147,9 +147,7 @@ def event_view(store: Store, event: int) -> dict[str, Any]:
     """An event's linked records with their blocks, and whatever else names the event."""
     blocks = _load(store)
     names = _node_names(blocks)
-    found = [
-        _record_view(each, names) for each in _all_records(blocks) if event and each.record.event == event
-    ]
+    found = [_record_view(each, names) for each in _all_records(blocks) if event and each.record.event == event]
     if not found:
         raise StoreError(f"{store.path} holds no event {event}")
     return {"event": event, "records": found}

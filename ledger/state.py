@@ -77,9 +77,7 @@ class ChainState:
         self.seed = first_seed(genesis[0], genesis[1])  # of the next block's draw
         self.votes_root = rows_root(())
         self.record_count = 0
-        self.certificates: dict[
-            bytes, Certificate
-        ] = {}  # in the order of certification, which orders the window
+        self.certificates: dict[bytes, Certificate] = {}  # in the order of certification, which orders the window
         self.serials: set[int] = set()
         self.revoked: set[int] = set()
         self.nonces: dict[bytes, int] = {}
@@ -148,9 +146,7 @@ class ChainState:
             first_round = refusals[-1].round + 1 if refusals else 0
             excluded = {refusal.producer for refusal in refusals}
             rule = consensus.rule(self.params.consensus)
-            self._draws[key] = rule(
-                self.seed, height, first_round, addresses, shares, self.params.gamma, excluded
-            )
+            self._draws[key] = rule(self.seed, height, first_round, addresses, shares, self.params.gamma, excluded)
         return self._draws[key]
 
     def apply(self, block: Block, change: Change) -> None:

@@ -62,10 +62,7 @@ class Store:
         try:
             connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
             connection.execute("PRAGMA trusted_schema = OFF")
-            stamp = [
-                connection.execute(f"PRAGMA {name}").fetchone()[0]
-                for name in ("application_id", "user_version")
-            ]
+            stamp = [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")]
             schema = connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_schema").fetchall()
         except sqlite3.Error as error:
             raise StoreError(f"{path} is no ledger: {error}") from error
@@ -89,9 +86,7 @@ class Store:
         # A blob beyond the limit reads as NULL: a foreign file must not fill the memory.
         fitting = f"CASE WHEN length(block) <= {MAX_BYTES} THEN block END"
         try:
-            for height, data in self._connection.execute(
-                f"SELECT height, {fitting} FROM blocks ORDER BY height"
-            ):
+            for height, data in self._connection.execute(f"SELECT height, {fitting} FROM blocks ORDER BY height"):
                 if type(data) is not bytes:
                     raise StoreError(f"row {height} of {self.path} holds no block")
                 yield height, data

@@ -46,9 +46,7 @@ def next_state(state: ChainState | None, row: int, data: bytes) -> ChainState:
     """The state after the stored block `data` of height `row`; LedgerFault names its first fault."""
     expected = 0 if state is None else state.height + 1
     if row != expected:
-        raise LedgerFault(
-            Fault(FaultCode.HEIGHT, expected, f"row {row} stands where block {expected} is due")
-        )
+        raise LedgerFault(Fault(FaultCode.HEIGHT, expected, f"row {row} stands where block {expected} is due"))
     try:
         block = Block.from_bytes(data)
     except ValueError as error:

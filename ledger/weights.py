@@ -50,9 +50,7 @@ class WeightWindow:
     def _cap(self, capacity_w: Int64Array) -> Int64Array:
         return capacity_w * self.window_periods // PERIODS_PER_HOUR
 
-    def push(
-        self, generated_wh: Int64Array, consumed_wh: Int64Array, credit_ppm: Int64Array | None = None
-    ) -> None:
+    def push(self, generated_wh: Int64Array, consumed_wh: Int64Array, credit_ppm: Int64Array | None = None) -> None:
         """Add one verified period, [n] Wh each, and let the oldest go; credit_ppm [n] replaces the
         credits.
         """
@@ -80,9 +78,7 @@ class WeightWindow:
         """Set the periods before the first push for one node, [<= window] Wh each, oldest first."""
         count = len(generated_wh)
         if count != len(consumed_wh) or count > self.window_periods:
-            raise ValueError(
-                f"a history has two lists of the same length, at most {self.window_periods} periods"
-            )
+            raise ValueError(f"a history has two lists of the same length, at most {self.window_periods} periods")
         for row, (column, energy_wh) in enumerate(
             ((self._generated_wh, generated_wh), (self._consumed_wh, consumed_wh))
         ):

@@ -11,7 +11,7 @@ import numpy as np
 from agents.policy import View
 
 MARGIN = 0.25
-SHARE = 0.4  # of the volume asked: what a portfolio of a quarter of the users can stand behind
+SHARE = 1.6  # offered of the volume asked, per share of the users: four alike cover a request once and a half
 
 
 def aggregator(view: View) -> None:
@@ -24,5 +24,5 @@ def aggregator(view: View) -> None:
     subsidy = (users_cost + 1.5 * sites.degradation_price) * (1.0 + 0.1 * (1.0 - view["members"]))
     view["subsidy"] = subsidy
     view["offer_price"] = subsidy * (1.0 + MARGIN * (1.5 - view["credit"]))
-    view["offer_volume"] = SHARE
+    view["offer_volume"] = np.clip(SHARE * view["members"], 0.2, 1.0)
     view["credit_threshold"] = 0.5

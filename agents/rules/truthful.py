@@ -24,7 +24,12 @@ def prosumer(view: View) -> None:
     room = np.maximum(view["storage_power"], 1e-6)
     power = np.clip((view["load"] - view["pv"]) / room, -1.0, 1.0)
     # A battery without a surplus of its own fills up when everybody else has one.
-    fills = (view["load"] >= view["pv"]) & (view["charge"] < FULL) & (np.abs(view["hour_sin"]) < NOON) & (view["hour_cos"] < 0)
+    fills = (
+        (view["load"] >= view["pv"])
+        & (view["charge"] < FULL)
+        & (np.abs(view["hour_sin"]) < NOON)
+        & (view["hour_cos"] < 0)
+    )
     power = np.where(fills, -FILL_RATE, power)
     power = np.where((power < 0) & (view["charge"] >= FULL), 0.0, power) * (view["storage_power"] > 0)
     sells = view["pv"] - view["load"] + power * view["storage_power"] > 0

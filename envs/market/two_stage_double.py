@@ -94,6 +94,12 @@ def clear(orders: Orders, tariffs: Tariffs) -> Trades:
     """Clear a batch of books. Shapes and units as in Orders and Trades; at most 2·N pairs a world."""
     return Trades(
         *_clear(
-            orders.opening, orders.limit, orders.quantity_wh, orders.requote_ppm, tariffs.feed_in, tariffs.retail, tariffs.weighted
+            orders.opening,
+            orders.limit,
+            orders.quantity_wh,
+            orders.requote_ppm,
+            tariffs.feed_in,
+            tariffs.retail,
+            tariffs.weighted,
         )
     )

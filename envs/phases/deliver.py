@@ -96,7 +96,9 @@ def _live_period(
 
 
 @njit(cache=True)
-def _flows(limits, net_wh, natural_wh, load_var, row, flow, loss, voltage_pu, loading, twin_pu, twin_loading, converged):
+def _flows(
+    limits, net_wh, natural_wh, load_var, row, flow, loss, voltage_pu, loading, twin_pu, twin_loading, converged
+):
     buses, sites = voltage_pu.shape[1], net_wh.shape[1]
     voltage, current = np.empty(buses, np.complex128), np.empty(buses, np.complex128)
     p_kw, q_kvar = np.empty(buses), np.empty(buses)

@@ -2,7 +2,8 @@
 
 The check runs over every period of the event. With x the ordered change of each site in the request's direction, a
 violated limit at place l with relief direction ρ and excess δ says: if the request goes the relieving way, Σ s_li x_i
-must grow by δ, else it must shrink by δ.
+must grow by δ, else it must shrink by δ. Each row that must grow gets a column of its own for what no block can
+cure, at a price above all blocks: the dispatch is always feasible, and what is left over is the last resort's.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ OVERSHOOT = 1.02  # the linear coefficients are those of no load; a little more 
 class Rows(NamedTuple):
     """Rows of the reopened dispatch in kW: total, caps of aggregators, then limits. R = 1 + A + LIMIT_ROWS."""
 
-    a: Floats  # (B, R, N)
+    a: Floats  # (B, R, N + LIMIT_ROWS) sites, then what stays uncured of each limit row
     lower: Floats  # (B, R)
     upper: Floats  # (B, R)
     place: Ints  # (B, R) of limit rows
@@ -52,7 +53,7 @@ def no_rows(worlds: int, aggregators: int, sites: int) -> Rows:
     """Empty rows for B worlds."""
     rows = 1 + aggregators + LIMIT_ROWS
     return Rows(
-        np.zeros((worlds, rows, sites)),
+        np.zeros((worlds, rows, sites + LIMIT_ROWS)),
         np.full((worlds, rows), -np.inf),
         np.full((worlds, rows), np.inf),
         np.zeros((worlds, rows), np.int64),
@@ -66,7 +67,7 @@ def open_rows(active, least_wh, most_wh, member, admitted, quoted, rows):
     for b in range(active.shape[0]):
         if not active[b]:
             continue
-        rows.a[b, 0] = 1.0
+        rows.a[b, 0, : member.shape[1]] = 1.0
         rows.lower[b, 0] = least_wh[b] / HOURS * 0.001
         rows.upper[b, 0] = most_wh[b] / HOURS * 0.001
         count = 1
@@ -81,11 +82,8 @@ def open_rows(active, least_wh, most_wh, member, admitted, quoted, rows):
 
 
 @njit(cache=True)
-def _limit_row(limits, rows, b, first, place, relieves, excess, ordered_wh, size_wh):
-    """Add or tighten the row of a violated place, in its own unit (pu or W) per kW.
-
-    A lower bound is kept within reach of the admitted blocks, so that the dispatch stays feasible.
-    """
+def _limit_row(limits, rows, b, first, place, relieves, excess, ordered_wh):
+    """Add or tighten the row of a violated place, in its own unit (pu or W) per kW."""
     found = -1
     for r in range(first, rows.count[b]):
         if rows.place[b, r] == place and (rows.lower[b, r] > -np.inf) == relieves:
@@ -97,14 +95,15 @@ def _limit_row(limits, rows, b, first, place, relieves, excess, ordered_wh, size
         rows.count[b] += 1
         rows.place[b, found] = place
         rows.lower[b, found], rows.upper[b, found] = -np.inf, np.inf
-    now, reach = 0.0, 0.0
+    now, strongest = 0.0, 0.0
     for i in range(ordered_wh.shape[0]):
         effect = effect_at(limits, place, i) * 1000.0
         rows.a[b, found, i] = effect
         now += effect * ordered_wh[i] / HOURS * 0.001
-        reach += effect * (size_wh[i, 0] + size_wh[i, 1]) / HOURS * 0.001
+        strongest = max(strongest, effect)
     if relieves:
-        rows.lower[b, found] = min(now + excess * OVERSHOOT, reach * (1.0 - 1e-9))
+        rows.lower[b, found] = now + excess * OVERSHOOT
+        rows.a[b, found, ordered_wh.shape[0] + found - first] = strongest
     else:
         rows.upper[b, found] = max(now - excess * OVERSHOOT, 0.0)
 
@@ -122,7 +121,7 @@ def _counts(limits, place, helps, cures, ordered_wh):
 
 @njit(cache=True)
 def check_promise(
-    limits, active, base, running, load_var, first_row, way, duration, cures, ordered_wh, size_wh, add, first_limit, rows,
+    limits, active, base, running, load_var, first_row, way, duration, cures, ordered_wh, add, first_limit, rows,
     violated, lowest, highest, heaviest, volt_excess, over_excess,
 ):  # fmt: skip
     """Check ``base + running + way · ordered`` over each event's periods; with ``add``, violated limits join ``rows``.
@@ -160,9 +159,9 @@ def check_promise(
                 excess = magnitude[bus] - limits.high_pu if over else limits.low_pu - magnitude[bus]
                 if add:
                     place, helps, excess = bus, (way[b] < 0) == over, excess + TOLERANCE_PU
-                    _limit_row(limits, rows, b, first_limit[b], place, helps, excess, ordered_wh[b], size_wh[b])
+                    _limit_row(limits, rows, b, first_limit[b], place, helps, excess, ordered_wh[b])
             if relief != 0 and _counts(limits, -1 - branch, way[b] == relief, cures, ordered_wh[b]):
                 violated[b] = True
                 if add:
                     place, excess = -1 - branch, watts + TOLERANCE_PU * branch_watts(limits, branch)
-                    _limit_row(limits, rows, b, first_limit[b], place, way[b] == relief, excess, ordered_wh[b], size_wh[b])
+                    _limit_row(limits, rows, b, first_limit[b], place, way[b] == relief, excess, ordered_wh[b])

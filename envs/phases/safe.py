@@ -34,6 +34,9 @@ from envs.types import (
 from envs.world import World
 
 CUT_LOOPS = 20
+UNCURED = 10.0  # price of a violated limit's relief by nobody, in ceilings of the market
+UNBOUNDED_KW = 1e5
+UNCURED_KW = 1e-6
 
 
 def _empty_plan(worlds: int, sites: int, aggregators: int) -> Plan:
@@ -116,14 +119,19 @@ class _Request:
         if request == UPPER:
             self.running = _with_orders(stage, plan)
             same_way = (stage.direction[:, GRID] == self.way)[:, None]
-            taken = np.where(same_way | (plan.ordered_wh[:, GRID] == 0), plan.ordered_wh[:, GRID], np.iinfo(np.int64).max)
+            taken = np.where(
+                same_way | (plan.ordered_wh[:, GRID] == 0), plan.ordered_wh[:, GRID], np.iinfo(np.int64).max
+            )
         self.blocks: Blocks = admit_blocks(stage, quotes, request, plan.member, taken)
         self.offers = offers_of(state, stage, request, self.blocks, world.sites)
-        within = np.take_along_axis(self.offers.price <= self.offers.reserve[:, None], np.maximum(plan.member, 0), axis=1)
+        within = np.take_along_axis(
+            self.offers.price <= self.offers.reserve[:, None], np.maximum(plan.member, 0), axis=1
+        )
         self.size_wh: Ints = np.where(within[:, :, None], self.blocks.size_wh, 0)
         self.price = delivered_price(stage, plan.member, self.blocks.price)
         self.rows: Rows = no_rows(len(self.active), world.aggregators, world.sites)
         self.ordered = np.zeros_like(plan.member)
+        self.uncured: Bools = np.zeros_like(self.active)
         self.most_wh: Ints = (
             stage.asked_wh[:, UPPER] if request == UPPER else np.full(len(self.active), np.iinfo(np.int64).max)
         )
@@ -135,7 +143,7 @@ class _Request:
         first_row = self.state.day * self.world.periods_per_day + self.state.period
         check_promise(
             self.limits, active, self.stage.baseline_w, self.running, self.world.load_var, first_row, self.way,
-            self.duration, self.request == GRID, ordered, self.size_wh, add, self.first_limit, self.rows, *result,
+            self.duration, self.request == GRID, ordered, add, self.first_limit, self.rows, *result,
         )  # fmt: skip
         return result
 
@@ -170,9 +178,14 @@ class _Request:
         self.plan.loops[:, self.request] += worlds
 
     def _solve(self, worlds: Bools, price: Floats, a: Floats, lower: Floats, upper: Floats, count: Ints) -> None:
-        size_kw = self.size_wh / HOURS * 0.001
-        answer = self.mechanisms.dispatch.solve(price, size_kw, a, lower, upper, count, worlds, DispatchSettings())
-        self.x_kw = answer.x_kw
+        """Run the dispatch; columns of ``a`` beyond the sites stand for what stays uncured of a limit."""
+        sites, extra = self.world.sites, a.shape[2] - self.world.sites
+        size_kw = np.pad(self.size_wh / HOURS * 0.001, ((0, 0), (0, extra), (0, 0)), constant_values=UNBOUNDED_KW)
+        dear = UNCURED * self.world.scenario.market.max_price / PPM
+        padded = np.pad(price, ((0, 0), (0, extra), (0, 0)), constant_values=dear)
+        answer = self.mechanisms.dispatch.solve(padded, size_kw, a, lower, upper, count, worlds, DispatchSettings())
+        self.x_kw = np.ascontiguousarray(answer.x_kw[:, :sites])
+        self.uncured = (answer.x_kw[:, sites:] > UNCURED_KW).any(axis=1)
         self.plan.iterations[:, self.request] += answer.iterations
 
     def _round(self, worlds: Bools, reopened: Bools, awarded: Ints) -> None:
@@ -251,6 +264,7 @@ def _promise_request(request: _Request) -> None:
         now = request.check(open_worlds, request.ordered, add=True)
         for kept, fresh in zip(final, now, strict=True):
             kept[open_worlds] = fresh[open_worlds]
+        open_worlds = open_worlds & ~request.uncured  # all that could help is ordered: no loop will cure the rest
     plan.ordered_wh[:, r] = request.ordered
     plan.safe[:, r] = ~final.violated
     if r == GRID and final.violated.any():

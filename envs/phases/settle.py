@@ -106,7 +106,9 @@ def _pay_event(rows, change, n, b, e, events, verified, factor_ppm, sites, eno):
 
 
 @njit(cache=True)
-def _settle(trades, net, period, start, duration, events, verified, losses, cut, tariffs, factor_ppm, eno, rows, count, change):
+def _settle(
+    trades, net, period, start, duration, events, verified, losses, cut, tariffs, factor_ppm, eno, rows, count, change
+):
     feed_in, retail, charge = tariffs
     for b in range(net.shape[0]):
         n = _pay_energy(rows[b], change[b], 0, b, trades, net, feed_in, retail, charge, eno)

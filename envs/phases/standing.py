@@ -12,7 +12,9 @@ from ledger.reputation import composite_score, execution_score_ppm, update_credi
 def live_slots(state: State) -> np.ndarray:
     """(B, E) bool: events whose orders stand in the current period."""
     events = state.events
-    return np.asarray((events.start >= 0) & (state.period < events.start + events.duration) & (events.start <= state.period))
+    return np.asarray(
+        (events.start >= 0) & (state.period < events.start + events.duration) & (events.start <= state.period)
+    )
 
 
 def _by_aggregator(values: Ints, member: Ints, aggregators: int) -> Ints:
@@ -43,9 +45,7 @@ def update_standing(world: World, state: State, trades: Trades, verdict: Verdict
     for b, producers in enumerate(refused):
         for site in producers:
             penalty[b, site] += round(settings.forged_block_penalty * PPM)
-    state.credit_ppm = update_credit_ppm(
-        state.credit_ppm, score, defined, round(settings.learning_rate * PPM), penalty
-    )
+    state.credit_ppm = update_credit_ppm(state.credit_ppm, score, defined, round(settings.learning_rate * PPM), penalty)
     state.score_ppm = _composite(world, state, trades, verdict)
 
 

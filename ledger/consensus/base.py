@@ -12,9 +12,7 @@ from collections.abc import Callable, Collection, Sequence
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-DRAW_TAG = (
-    b"gridpact/poe"  # 12 bytes: with nonce, seed, height and round the shared prefix is one SHA-256 block
-)
+DRAW_TAG = b"gridpact/poe"  # 12 bytes: with nonce, seed, height and round the shared prefix is one SHA-256 block
 FALLBACK_TAG = b"gridpact/fbk"
 SEED_TAG = b"gridpact/seed"
 FIRST_SEED_TAG = b"gridpact/seed/0"

@@ -25,9 +25,7 @@ def _first_success(
             state.update(address)
             digest = state.digest()
             number = int.from_bytes(digest, "big")
-            if is_hit(number, weight, total_weight, gamma) and lower_ratio(
-                number, weight, best_number, best_weight
-            ):
+            if is_hit(number, weight, total_weight, gamma) and lower_ratio(number, weight, best_number, best_weight):
                 winner, best_number, best_weight = (address, nonce, digest), number, weight
         if winner is not None:
             return winner

@@ -26,9 +26,7 @@ def _lowest_ratio(
             digests.append(state.digest())
         digest = min(digests)  # one weight: the smallest hash is the smallest ratio
         number = int.from_bytes(digest, "big")
-        if lower_ratio(
-            number, weight, best_number, best_weight
-        ):  # strict: addresses rise, the lower one stays
+        if lower_ratio(number, weight, best_number, best_weight):  # strict: addresses rise, the lower one stays
             best_address, best_digest, best_digests = address, digest, digests
             best_number, best_weight = number, weight
     if not is_hit(best_number, best_weight, sum(weights), gamma):

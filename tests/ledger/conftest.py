@@ -31,15 +31,15 @@ def period_drafts(roster: Roster, period: int) -> list[Draft]:
     """Orders, readings, an offer, a trade, and the verification and settlement of a period."""
     site = [member.address for member in roster.members]
     drafts = [
-        Draft(Kind.ORDER, i, 0, [period, -500 * i, 200_000, 0, [[100, 50_000]]])
+        Draft(Kind.ORDER, i, 0, [period, -500 * i, 190_000, 200_000, 0, [[0, 100, 50_000]], 0, 0, [1, -2], [0]])
         for i in range(FIRST, LAST + 1)
     ]
-    drafts += [Draft(Kind.READING, i, 0, [period, 10 * i, 700 + period]) for i in range(FIRST, LAST + 1)]
-    drafts.append(Draft(Kind.OFFER, AGGREGATOR, 0, [period, 90_000, 3_000, 500_000, 70_000]))
+    drafts += [Draft(Kind.READING, i, 0, [period, 10 * i, 700 + period, -i]) for i in range(FIRST, LAST + 1)]
+    drafts.append(Draft(Kind.OFFER, AGGREGATOR, 0, [period, 70_000, 90_000, [3_000, 0], 500_000]))
     drafts.append(Draft(Kind.TRADE, ENO, 0, [period, site[3], site[4], 250, 210_000]))
-    rows = [[site[i], 10 * i, 700 + period] for i in range(FIRST, LAST + 1)]
+    rows = [[site[i], 10 * i, 700 + period, -i, 0] for i in range(FIRST, LAST + 1)]
     drafts.append(Draft(Kind.VERIFICATION, ENO, 0, [period, rows]))
-    drafts.append(Draft(Kind.SETTLEMENT, ENO, 0, [period, [[site[3], site[4], 52_500, 0]]]))
+    drafts.append(Draft(Kind.SETTLEMENT, ENO, 0, [period, [[0, period, site[3], site[4], 250, 210_000, 52_500]]]))
     return drafts
 
 
@@ -48,11 +48,11 @@ def event_drafts(roster: Roster, step: int) -> list[Draft]:
     site = roster.members[FIRST].address
     steps = [
         [
-            Draft(Kind.TTX, ENO, 1, [b"", 1, 5, 2, -4_000]),
-            Draft(Kind.DTX, ENO, 1, [b"", 1, [[site, -4_000, 60_000]]]),
+            Draft(Kind.TTX, ENO, 1, [b"", 1, 5, 2, -1, 3, 16_000, 4_000, 90_000, 0]),
+            Draft(Kind.DTX, ENO, 1, [b"", 1, 0, 0, [], [[site, site, 4_000, 60_000, -5]], [], [1], [2]]),
         ],
-        [Draft(Kind.VTX, ENO, 1, [b"", [[site, -4_000, -3_900]]])],
-        [Draft(Kind.ATX, ENO, 1, [b"", [], [[roster.members[ENO].address, site, 234_000, 2]]])],
+        [Draft(Kind.VTX, ENO, 1, [b"", [[5, site, 4_000, 3_900]]])],
+        [Draft(Kind.ATX, ENO, 1, [b"", [], [[4, 5, roster.members[ENO].address, site, 3_900, 60_000, 234_000]]])],
     ]
     return steps[step]
 

@@ -29,10 +29,9 @@ def refused(chain, drafts) -> FaultCode:
 
 def with_record(chain, **changes) -> Block:
     """A signed candidate whose only record is a READING with changed fields."""
-    record = chain.propose([Draft(Kind.READING, FIRST, 0, [1, 2, 3])]).records[0]
+    record = chain.propose([Draft(Kind.READING, FIRST, 0, [1, 2, 3, 0])]).records[0]
     values = {
-        name: getattr(record, name)
-        for name in ("chain_id", "kind", "sender", "nonce", "expiry", "event", "body")
+        name: getattr(record, name) for name in ("chain_id", "kind", "sender", "nonce", "expiry", "event", "body")
     }
     return assemble(chain.state, chain.roster, [Record.create(**(values | changes))], chain.draw())
 
@@ -163,9 +162,7 @@ def test_signatures_and_votes(make_chain):
     assert chain.check_candidate(replace(candidate, submissions=())).code is FaultCode.SUBMISSIONS_ROOT
     other = make_chain()
     block = other.seal(period_drafts(chain.roster, 1))
-    assert (
-        chain.check(block.with_votes(block.votes[:2])).code is FaultCode.VOTE
-    )  # two of three are not above 2/3
+    assert chain.check(block.with_votes(block.votes[:2])).code is FaultCode.VOTE  # two of three are not above 2/3
     assert chain.check(block.with_votes(block.votes[::-1])).code is FaultCode.VOTE
     swapped = [vote._replace(signature=block.votes[0].signature) for vote in block.votes]
     assert chain.check(block.with_votes(swapped)).code is FaultCode.VOTE
@@ -221,7 +218,7 @@ def test_refusals_are_evidence(make_chain):
 def test_revoked_and_expired_certificates(make_chain, roster):
     chain = make_chain()
     serial = roster.members[FIRST].certificate.serial
-    reading = Draft(Kind.READING, FIRST, 0, [1, 2, 3])
+    reading = Draft(Kind.READING, FIRST, 0, [1, 2, 3, 0])
     assert refused(chain, [Draft(Kind.REVOCATION, ENO, 0, [serial, b""])]) is FaultCode.ROLE
     chain.seal([Draft(Kind.REVOCATION, AUTHORITY, 0, [serial, b"key lost"]), reading])
     assert refused(chain, [reading]) is FaultCode.REVOKED
@@ -232,15 +229,15 @@ def test_revoked_and_expired_certificates(make_chain, roster):
         1, NodeSpec("late", Role.PROSUMER, 10), 1, 1
     )
     chain = Chain.create(Params(gamma=5), brief)
-    chain.seal([Draft(Kind.READING, 2, 0, [1, 2, 3])])
-    assert refused(chain, [Draft(Kind.READING, 2, 0, [1, 2, 3])]) is FaultCode.CERTIFICATE
+    chain.seal([Draft(Kind.READING, 2, 0, [1, 2, 3, 0])])
+    assert refused(chain, [Draft(Kind.READING, 2, 0, [1, 2, 3, 0])]) is FaultCode.CERTIFICATE
 
 
 def test_a_node_joins(make_chain, roster):
     chain = make_chain()
     chain.roster = roster.join(7, NodeSpec("newcomer", Role.PROSUMER, 9_000), 1)
     member = chain.roster.members[-1]
-    reading = Draft(Kind.READING, len(roster), 0, [1, 2, 3])
+    reading = Draft(Kind.READING, len(roster), 0, [1, 2, 3, 0])
     joining = Draft(Kind.CERTIFICATE, AUTHORITY, 0, list(member.certificate.body()))
     assert refused(chain, [reading]) is FaultCode.UNKNOWN_SENDER
     forged = [*joining.body[:6], 10**6, joining.body[7]]
@@ -253,12 +250,12 @@ def test_a_node_joins(make_chain, roster):
 def test_verification_and_credit_faults(make_chain, roster):
     chain = make_chain()
     site = roster.members[FIRST].address
-    chain.seal([Draft(Kind.VERIFICATION, ENO, 0, [4, [[site, 1, 2]]])])
+    chain.seal([Draft(Kind.VERIFICATION, ENO, 0, [4, [[site, 1, 2, 0, 0]]])])
     for body in (
         [4, []],
-        [5, [[bytes(20), 1, 2]]],
-        [5, [[site, 1, 2], [site, 1, 2]]],
-        [5, [[site, 1 << 41, 0]]],
+        [5, [[bytes(20), 1, 2, 0, 0]]],
+        [5, [[site, 1, 2, 0, 0], [site, 1, 2, 0, 0]]],
+        [5, [[site, 1 << 41, 0, 0, 0]]],
     ):
         assert refused(chain, [Draft(Kind.VERIFICATION, ENO, 0, body)]) is FaultCode.VERIFICATION
     assert refused(chain, [Draft(Kind.CREDIT, ENO, 0, [5, [[site, 1_000_001, 0]]])]) is FaultCode.CREDIT
@@ -270,7 +267,7 @@ def test_weights_lag_two_blocks(make_chain, roster):
     before = chain.state.window.weights()
     chain.seal(
         [
-            Draft(Kind.VERIFICATION, ENO, 0, [0, [[site, 9, 9]]]),
+            Draft(Kind.VERIFICATION, ENO, 0, [0, [[site, 9, 9, 0, 0]]]),
             Draft(Kind.CREDIT, ENO, 0, [0, [[site, 1, 0]]]),
         ]
     )
@@ -293,16 +290,16 @@ def test_closing(make_chain):
 def test_senders_and_kinds(make_chain, history):
     chain = make_chain()
     with pytest.raises(ValueError, match="sender 99"):
-        chain.propose([Draft(Kind.READING, 99, 0, [1, 2, 3])])
+        chain.propose([Draft(Kind.READING, 99, 0, [1, 2, 3, 0])])
     with pytest.raises(
-        ValueError, match=r"READING has 2 fields; allowed: 3 \(period, generated_wh, consumed_wh\)"
+        ValueError, match=r"READING has 2 fields; allowed: 4 \(period, generated_wh, consumed_wh, storage_wh\)"
     ):
         chain.propose([Draft(Kind.READING, FIRST, 0, [1, 2])])
     with pytest.raises(ValueError, match=r"READING.generated_wh is no uint: 1.5"):
-        chain.propose([Draft(Kind.READING, FIRST, 0, [1, 1.5, 2])])
-    assert refused(chain, [Draft(Kind.ORDER, AUTHORITY, 0, [1, 2, 3, 4, []])]) is FaultCode.ROLE
+        chain.propose([Draft(Kind.READING, FIRST, 0, [1, 1.5, 2, 0])])
+    assert refused(chain, [Draft(Kind.ORDER, AUTHORITY, 0, [1, 2, 3, 4, 5, [], 0, 0, [], []])]) is FaultCode.ROLE
     assert refused(chain, [Draft(Kind.HISTORY, AUTHORITY, 0, [bytes(20), [], []])]) is FaultCode.GENESIS
-    assert chain.seal([Draft(Kind.OFFER, AGGREGATOR, 0, [1, 2, 3, 4, 5])]).records[0].kind is Kind.OFFER
+    assert chain.seal([Draft(Kind.OFFER, AGGREGATOR, 0, [1, 2, 3, [4], 5])]).records[0].kind is Kind.OFFER
 
 
 def test_what_is_signed_does_not_choose_the_producers(make_chain):
@@ -342,7 +339,7 @@ def test_a_certificate_is_renewed(make_chain, roster):
     assert refused(chain, [certificate(Role.PROSUMER, 1, 4)]) is FaultCode.CERTIFICATE
     assert refused(chain, [certificate(Role.PROSUMER, n, 4) for n in (90, 91)]) is FaultCode.CERTIFICATE
     chain.seal([Draft(Kind.REVOCATION, AUTHORITY, 0, [member.certificate.serial, b""])])
-    reading = Draft(Kind.READING, LAST, 0, [1, 2, 3])
+    reading = Draft(Kind.READING, LAST, 0, [1, 2, 3, 0])
     assert refused(chain, [reading]) is FaultCode.REVOKED
     before = chain.state.window.weights()
     chain.seal([certificate(Role.PROSUMER, 90, 4)])
@@ -355,6 +352,6 @@ def test_a_certificate_is_renewed(make_chain, roster):
 def test_a_counterparty_neither_writes_nor_produces():
     nodes = Roster.create(1, [NodeSpec("eno", Role.ENO, 10), NodeSpec("supplier", Role.COUNTERPARTY, 0)])
     chain = Chain.create(Params(gamma=5), nodes)
-    assert refused(chain, [Draft(Kind.READING, 1, 0, [1, 2, 3])]) is FaultCode.ROLE
+    assert refused(chain, [Draft(Kind.READING, 1, 0, [1, 2, 3, 0])]) is FaultCode.ROLE
     with pytest.raises(ValueError, match="no address is left"):
         chain.draw([chain.absence(chain.draw())])

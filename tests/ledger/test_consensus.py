@@ -24,9 +24,7 @@ def winners(rule: str, weights: list[int], gamma: int, blocks: int) -> Counter:
     """Wins by node over independent draws."""
     names = addresses(len(weights))
     draw = consensus.rule(rule)
-    return Counter(
-        names.index(draw(seed, 1, 0, names, weights, gamma, ()).producer) for seed in seeds(blocks)
-    )
+    return Counter(names.index(draw(seed, 1, 0, names, weights, gamma, ()).producer) for seed in seeds(blocks))
 
 
 def preimage(nonce: int, seed: bytes, height: int, round_number: int, address: bytes) -> bytes:
@@ -49,9 +47,7 @@ def test_draw_by_brute_force(rule):
             hits = []
             for nonce in range(gamma):
                 for name, weight in zip(names, weights, strict=True):
-                    number = int.from_bytes(
-                        sha256(preimage(nonce, seed, height, round_number, name)).digest(), "big"
-                    )
+                    number = int.from_bytes(sha256(preimage(nonce, seed, height, round_number, name)).digest(), "big")
                     if weight and number * gamma * sum(weights) < 6 * 2**256 * weight:
                         lead = 0 if rule == "poe" else nonce
                         hits.append((lead, number * math.lcm(*weights[1:]) // weight, name, nonce))

@@ -5,9 +5,7 @@ from hypothesis import strategies as st
 from ledger.encoding import MAX_DEPTH, EncodingError, decode, encode
 
 INTEGERS = st.integers(-(2**255), 2**255 - 1)
-VALUES = st.recursive(
-    INTEGERS | st.binary(max_size=300), lambda inner: st.lists(inner, max_size=40), max_leaves=60
-)
+VALUES = st.recursive(INTEGERS | st.binary(max_size=300), lambda inner: st.lists(inner, max_size=40), max_leaves=60)
 
 
 @settings(deadline=None)
@@ -21,10 +19,7 @@ def splice(value, length, tail):
 
 
 @settings(max_examples=300, deadline=None)
-@given(
-    st.binary(max_size=60)
-    | st.builds(lambda v, i, b: encode(v)[:i] + b, VALUES, st.integers(0, 99), st.binary())
-)
+@given(st.binary(max_size=60) | st.builds(lambda v, i, b: encode(v)[:i] + b, VALUES, st.integers(0, 99), st.binary()))
 def test_bytes_are_canonical_or_refused(data):
     try:
         value = decode(data)
@@ -46,9 +41,7 @@ def test_vectors(value, expected):
     assert decode(bytes.fromhex(expected)) == value
 
 
-@pytest.mark.parametrize(
-    "value", [1.0, True, None, "text", {1: 2}, bytearray(b"a"), [1, [None]], 2**255, [b"a", 2.5]]
-)
+@pytest.mark.parametrize("value", [1.0, True, None, "text", {1: 2}, bytearray(b"a"), [1, [None]], 2**255, [b"a", 2.5]])
 def test_what_has_no_encoding(value):
     with pytest.raises(EncodingError):
         encode(value)

@@ -203,7 +203,6 @@ def test_commands(finished, capsys):
     assert records[3]["fields"]["trail"] == [record["id"] for record in records[:3]]
     assert main(["show", str(path), "--block", "2"]) == 0
     shown = capsys.readouterr().out
-    assert "reserve" not in shown
     assert "energy_wh: 250" in shown
     assert "prosumer 1 (G" in shown
     assert main(["show", str(path), "--block", "99"]) == 2
@@ -212,9 +211,7 @@ def test_commands(finished, capsys):
 
 def test_as_a_program(finished):
     path, head = finished["none"]
-    done = subprocess.run(
-        [sys.executable, "-m", "ledger", "verify", str(path)], capture_output=True, text=True
-    )
+    done = subprocess.run([sys.executable, "-m", "ledger", "verify", str(path)], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     assert head.hex() in done.stdout
 
@@ -257,9 +254,7 @@ os._exit(9)
     assert verify_file(path, closed=False).blocks == 2
 
 
-@pytest.mark.parametrize(
-    ("position", "value"), [(9, 7), (10, b"proof_of_luck"), (10, b"\xff"), (6, 0), (6, 1 << 40)]
-)
+@pytest.mark.parametrize(("position", "value"), [(9, 7), (10, b"proof_of_luck"), (10, b"\xff"), (6, 0), (6, 1 << 40)])
 def test_foreign_settings_are_refused(tmp_path, capsys, make_chain, position, value):
     chain = make_chain(signing="none")
     body = list(chain.genesis.records[0].body)

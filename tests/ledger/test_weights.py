@@ -52,7 +52,7 @@ def test_chain_and_window_agree(make_chain, roster, history):
     pushed = []
     for period in range(6):
         energies = rng.integers(0, 5_000, (2, len(roster)))
-        rows = [[m.address, int(g), int(c)] for m, g, c in zip(roster.members, *energies, strict=True)]
+        rows = [[m.address, int(g), int(c), 0, 0] for m, g, c in zip(roster.members, *energies, strict=True)]
         chain.seal([Draft(Kind.VERIFICATION, ENO, 0, [period, rows])])
         pushed.append(energies)
         if period:

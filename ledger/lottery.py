@@ -1,0 +1,75 @@
+"""The draw of producers without a chain: who would have sealed, when no ledger is kept.
+
+A draw depends on the first seed, the verified energies and the credits alone, so a run without a ledger names (and
+punishes) the same producers as a run with one. The lag is the chain's: what block h holds weighs in from block h + 2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from . import consensus
+from .consensus.base import first_seed, next_seed
+from .identity import Role
+from .params import Params
+from .proposal import History
+from .roster import Roster
+from .weights import Int64Array, WeightWindow
+
+_Results = tuple[Int64Array, Int64Array, Int64Array]  # generated Wh, consumed Wh, credit ppm, by node
+
+
+class Lottery:
+    """Seeds and weights of one run; ``produce`` and ``push`` alternate, a period each."""
+
+    def __init__(self, params: Params, roster: Roster, history: History, name: bytes, time_s: int) -> None:
+        self.params, self.roster = params, roster
+        self.addresses = [member.address for member in roster.members]
+        capacity_w = np.array([m.certificate.capacity_w if m.certificate else 0 for m in roster.members], np.int64)
+        self.window = WeightWindow(
+            capacity_w, params.window_periods, params.alpha_ppm, params.beta_ppm, params.credit_threshold_ppm
+        )
+        for node in range(len(roster)):
+            self.window.fill(node, history[0][node], history[1][node])
+        self.seed = next_seed(first_seed(name, time_s), roster.authority.address)  # the authority made genesis
+        self.height = 0
+        self._lived: _Results | None = None  # to be held by the coming block
+        self._sealed: _Results | None = None  # held by the head, not weighed yet
+
+    def produce(self, dishonest: Sequence[bool]) -> tuple[int, list[int]]:
+        """Draw until an honest node is due; (its index, the dishonest ones refused before it).
+
+        dishonest: by node index; shorter than the roster where the rest is honest.
+        """
+        refused: list[int] = []
+        first_round = 0
+        everybody = zip(self.addresses, self.window.weights().tolist(), self.stands, strict=True)
+        addresses, weights = zip(*((a, w) for a, w, stands in everybody if stands), strict=True)
+        rule = consensus.rule(self.params.consensus)
+        while True:
+            excluded = {self.addresses[node] for node in refused}
+            draw = rule(self.seed, self.height + 1, first_round, addresses, weights, self.params.gamma, excluded)
+            node = self.roster.index_of[draw.producer]
+            if node >= len(dishonest) or not dishonest[node]:
+                break
+            refused.append(node)
+            first_round = draw.round + 1
+        self._seal(draw.producer)
+        return node, refused
+
+    def push(self, generated_wh: Int64Array, consumed_wh: Int64Array, credit_ppm: Int64Array) -> None:
+        """Results of the period just lived, of the first nodes of the roster; the others keep what they have."""
+        energy = np.zeros((2, len(self.roster)), np.int64)
+        energy[:, : len(generated_wh)] = generated_wh, consumed_wh
+        credit = self.window.credit_ppm.copy()
+        credit[: len(credit_ppm)] = credit_ppm
+        self._lived = (energy[0], energy[1], credit)
+
+    def _seal(self, producer: bytes) -> None:
+        if self._sealed is not None:
+            self.window.push(*self._sealed)
+        self._sealed, self._lived = self._lived, None
+        self.seed = next_seed(self.seed, producer)
+        self.height += 1
