@@ -1,6 +1,7 @@
 """Where misconduct enters a period: policies emit intentions, behaviours corrupt them for the sites that play them.
 
-A behaviour is a file in ``agents/behaviours`` with any of four functions; what it does not define stays honest. Each gets
+A behaviour is a file in ``agents/behaviours`` with any of four functions; what it does not define stays honest. Each
+gets
 ``who``, the (B, N) mask of its players, and its ``intensity``; arrays are changed in place.
 
     quote(quotes: Quotes, who, intensity)       what is offered to the market

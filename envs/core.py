@@ -94,9 +94,10 @@ class Core:
         payments = settle(world, state, trades, energy, verdict)
         update_standing(world, state, trades, verdict, refused)
         state.balance += payments.change
+        reward = rewards(world, payments, energy, plan)
         trace = Trace(
-            state.period, stage, quotes, trades, plan, energy, verdict, payments, rewards(world, payments, energy, plan),
-            producer, refused, state.credit_ppm.copy(), state.score_ppm.copy(), state.charge_wh.copy(),
+            state.period, stage, quotes, trades, plan, energy, verdict, payments, reward, producer, refused,
+            state.credit_ppm.copy(), state.score_ppm.copy(), state.charge_wh.copy(),
         )  # fmt: skip
         self.recorder.keep(state, trace)
         self._advance(trace)

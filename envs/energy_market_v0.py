@@ -5,9 +5,9 @@
     env = energy_market_v0.env(config="rural_day")            # the leader-follower game, agent by agent
     vec = energy_market_v0.vector_env(config="rural_day", num_worlds=64)
 
-In the parallel face all roles act at once and see the last period's announcements (``announced`` = 0). In the AEC face the
-operator acts first, then the aggregators, then the prosumers; each sees completed stages and never its own, so a
-sealed offer stays sealed and every period is a real leader-follower game.
+In the parallel face all roles act at once and see the last period's announcements (``announced`` = 0).
+In the AEC face the operator acts first, then the aggregators, then the prosumers; each sees completed stages
+and never its own, so a sealed offer stays sealed and every period is a real leader-follower game.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import gymnasium
 import numpy as np
@@ -34,7 +34,7 @@ from envs.world import build_world
 
 Config = str | Path | Mapping[str, Any] | Scenario | None
 RENDER_MODES = ("human", "ansi", "rgb_array")
-GAMES = ("simultaneous", "staged")
+METADATA = {"name": "energy_market_v0", "render_modes": list(RENDER_MODES), "render_fps": 4}
 AGENT_ORDER = ("prosumer", "aggregator", "eno")  # of the parallel face and of arrays over all agents
 
 __all__ = ["env", "make_spaces", "parallel_env", "raw_env", "tables", "vector_env"]
@@ -62,8 +62,7 @@ def make_spaces(core: Core, observer: Observer) -> tuple[dict[str, gymnasium.Spa
 class _OneWorld(EzPickle):
     """What both PettingZoo faces share: one world, its agents, spaces, state, seeding and rendering."""
 
-    metadata: dict[str, Any]
-    staged: bool
+    staged: ClassVar[bool]
 
     def __init__(
         self,
@@ -86,7 +85,7 @@ class _OneWorld(EzPickle):
         self.possible_agents = list(self.role_of)
         self.observation_spaces = {agent: by_role[role] for agent, (role, _) in self.role_of.items()}
         self.action_spaces = {agent: acts[role] for agent, (role, _) in self.role_of.items()}
-        size = sum(by_role[role].shape[0] * counts[role] for role in AGENT_ORDER)  # type: ignore[index]
+        size = sum(len(self.observer.tables[role]) * counts[role] for role in AGENT_ORDER)
         self.state_space = gymnasium.spaces.Box(-LIMIT, LIMIT, (size,), np.float32)
         self.trace: Trace | None = None
         self._seed: int | None = None
@@ -172,12 +171,7 @@ def _stack(env: _OneWorld, role: str, actions: Mapping[str, Any]) -> np.ndarray:
 class ParallelMarket(_OneWorld, ParallelEnv):
     """The simultaneous game: all agents act on the last period's announcements."""
 
-    metadata = {
-        "name": "energy_market_v0",
-        "render_modes": list(RENDER_MODES),
-        "render_fps": 4,
-        "is_parallelizable": True,
-    }
+    metadata: ClassVar[dict[str, Any]] = {**METADATA, "is_parallelizable": True}
     staged = False
 
     def reset(
@@ -211,14 +205,11 @@ class ParallelMarket(_OneWorld, ParallelEnv):
 
 
 class StagedMarket(_OneWorld, AECEnv):
-    """The leader-follower game: operator, then aggregators, then prosumers, each on what completed stages made public."""
+    """The leader-follower game: operator, then aggregators, then prosumers, each on what completed stages made
+    public.
+    """
 
-    metadata = {
-        "name": "energy_market_v0",
-        "render_modes": list(RENDER_MODES),
-        "render_fps": 4,
-        "is_parallelizable": False,
-    }
+    metadata: ClassVar[dict[str, Any]] = {**METADATA, "is_parallelizable": False}
     staged = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -316,7 +307,9 @@ def env(
     ledger_path: str | Path | None = None,
     overrides: Mapping[str, Any] | None = None,
 ) -> AECEnv:
-    """The leader-follower game with PettingZoo's wrappers (order of calls is enforced); arguments as for ``parallel_env``."""
+    """The leader-follower game with PettingZoo's wrappers (order of calls is enforced); arguments as for
+    ``parallel_env``.
+    """
     return wrappers.OrderEnforcingWrapper(StagedMarket(config, render_mode, max_cycles, ledger_path, overrides))
 
 

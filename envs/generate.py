@@ -53,7 +53,11 @@ def no_announcements(world: World, worlds: int) -> Announced:
     """Before anything was said: no request, no subsidy, the middle of the tariffs."""
     market = world.scenario.market
     return Announced(
-        *(zeros(worlds, REQUESTS) for _ in range(5)),
+        cause=zeros(worlds, REQUESTS),
+        direction=zeros(worlds, REQUESTS),
+        duration=zeros(worlds, REQUESTS),
+        asked_wh=zeros(worlds, REQUESTS),
+        reserve=zeros(worlds, REQUESTS),
         subsidy=zeros(worlds, world.aggregators),
         threshold_ppm=zeros(worlds, world.aggregators),
         price=np.full(worlds, (market.feed_in + market.retail) // 2, np.int64),
@@ -63,10 +67,19 @@ def no_announcements(world: World, worlds: int) -> Announced:
 
 def no_events(world: World, worlds: int) -> Events:
     """Empty slots."""
-    one = [zeros(worlds, SLOTS) for _ in range(7)]
-    one[0] -= 1
-    sites = [zeros(worlds, SLOTS, world.sites) for _ in range(3)]
-    return Events(*one, zeros(worlds, SLOTS, world.aggregators), *sites)
+    return Events(
+        start=zeros(worlds, SLOTS) - 1,
+        duration=zeros(worlds, SLOTS),
+        direction=zeros(worlds, SLOTS),
+        cause=zeros(worlds, SLOTS),
+        asked_wh=zeros(worlds, SLOTS),
+        upper_wh=zeros(worlds, SLOTS),
+        upper_price=zeros(worlds, SLOTS),
+        offer=zeros(worlds, SLOTS, world.aggregators),
+        ordered_wh=zeros(worlds, SLOTS, world.sites),
+        member=zeros(worlds, SLOTS, world.sites),
+        subsidy=zeros(worlds, SLOTS, world.sites),
+    )
 
 
 def generate(world: World, seed: np.ndarray, episode: Ints) -> State:

@@ -147,7 +147,8 @@ class Observer:
             return state.announced
         last = state.announced
         return Announced(
-            stage.cause, stage.direction, stage.duration, stage.asked_wh, stage.reserve, last.subsidy, last.threshold_ppm,
+            stage.cause, stage.direction, stage.duration, stage.asked_wh, stage.reserve, last.subsidy,
+            last.threshold_ppm,
             last.price, last.traded_wh,
         )  # fmt: skip
 
@@ -214,7 +215,8 @@ class Observer:
         subsidy = stage.subsidy if open_offers else state.announced.subsidy
         threshold = stage.threshold_ppm if open_offers else state.announced.threshold_ppm
         _site(
-            subsidy, threshold, state.credit_ppm, state.aggregator, state.site_pv_w, state.site_load_w, state.schedule_w,
+            subsidy, threshold, state.credit_ppm, state.aggregator, state.site_pv_w, state.site_load_w,
+            state.schedule_w,
             stage.live_w, state.charge_wh, world.storage_w, world.storage_wh, world.capacity_w, world.site_bus,
             state.voltage_pu, state.score_ppm, float(world.scenario.market.retail), self.middle_pu, self.half_band_pu,
             self.public, out,

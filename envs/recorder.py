@@ -106,7 +106,7 @@ class Recorder:
         """Seal the coming period's promises and the last period's results.
 
         Returns:
-            (B,) index of the producing site, -1 where no draw was made; and per world the sites whose block was refused.
+            (B,) index of the producing site, -1 where no draw was made; per world the sites whose block was refused.
         """
         producer = np.full(len(state.seed), -1, np.int64)
         refused: list[list[int]] = [[] for _ in range(len(state.seed))]
@@ -161,7 +161,7 @@ def _produce(book: _Book, drafts: list[Draft]) -> tuple[int, list[int]]:
     """Draw producers until one seals an honest block; (its site, the sites refused)."""
     refused: list[int] = []
     if book.lottery is not None:
-        return book.lottery.produce(book.forgers)
+        return book.lottery.produce(book.forgers.tolist())
     chain = book.chain
     assert chain is not None
     refusals: list[Refusal] = []

@@ -17,14 +17,14 @@ def render_text(world: World, state: State, trace: Trace | None) -> str:
     if trace is None:
         return lines[0] + "\n  not played yet"
     voltage, twin = trace.energy.voltage_pu[0, 1:], trace.energy.twin_voltage_pu[0, 1:]
-    lines.append(
-        f"  voltage {voltage.min():.4f} to {voltage.max():.4f} pu (without orders {twin.min():.4f} to {twin.max():.4f}), "
-        f"loading {trace.energy.loading[0].max():.0%}"
-    )
     count = int(trace.trades.count[0])
-    lines.append(
-        f"  trades {count}, {int(trace.trades.wh[0, :count].sum()) / 1000:.2f} kWh, Pa {int(trace.trades.reference[0]) / PPM:.3f}/kWh"
-    )
+    traded_kwh = int(trace.trades.wh[0, :count].sum()) / 1000
+    price = int(trace.trades.reference[0]) / PPM
+    lines += [
+        f"  voltage {voltage.min():.4f} to {voltage.max():.4f} pu, loading {trace.energy.loading[0].max():.0%}"
+        f" (without orders {twin.min():.4f} to {twin.max():.4f} pu)",
+        f"  trades {count}, {traded_kwh:.2f} kWh, Pa {price:.3f}/kWh",
+    ]
     for r in range(REQUESTS):
         if trace.stage.cause[0, r]:
             lines.append(

@@ -180,11 +180,11 @@ SectionT = TypeVar("SectionT", bound=Section)
 
 def _allowed_keys(model: type[BaseModel], path: Sequence[str | int]) -> list[str]:
     """Field names allowed where ``path`` points, for an error about an unknown key."""
-    current: Any = model
+    current: type[BaseModel] = model
     for part in path:
-        field = current.model_fields.get(str(part)) if isinstance(current, type) else None
+        field = current.model_fields.get(str(part))
         if field is None or not (isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)):
-            return []
+            return []  # inside a list or a mapping: the message has to do
         current = field.annotation
     return sorted(current.model_fields)
 
@@ -278,7 +278,8 @@ def load_scenario(
     """A scenario from a YAML file, a name under ``configs/scenarios``, a mapping or a Scenario.
 
     Args:
-        config: path (``configs/scenarios/tiny.yaml``), bare name (``tiny``), mapping, Scenario, or None for the default day.
+        config: path (``configs/scenarios/tiny.yaml``), bare name (``tiny``), mapping, Scenario, or None for the
+        default day.
         overrides: nested mapping of single keys that win over the file.
 
     Raises:

@@ -94,7 +94,9 @@ class State:
 
 @dataclass
 class Announced:
-    """What is public of a period's stages: in the simultaneous game the last period's, in the staged game this one's."""
+    """What is public of a period's stages: in the simultaneous game the last period's, in the staged game this
+    one's.
+    """
 
     cause: Ints  # (B, R)
     direction: Ints  # (B, R)
@@ -197,7 +199,8 @@ class Offers(NamedTuple):
     asked_wh: Ints  # (B,)
 
 
-class Trades(NamedTuple):
+@dataclass(frozen=True)
+class Trades:
     """Pairs of a cleared double auction; rows beyond ``count`` are undefined."""
 
     buyer: Ints  # (B, P)
@@ -279,7 +282,8 @@ class Verdict:
         return self.generated_wh - self.consumed_wh + self.storage_wh
 
 
-class Payments(NamedTuple):
+@dataclass(frozen=True)
+class Payments:
     """Transfers of the period: flow, payer, payee, Wh, price, amount, event slot (-1 none)."""
 
     rows: Ints  # (B, T, 7)

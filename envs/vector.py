@@ -107,7 +107,8 @@ class VectorMarket:
         """Play one period with the actions (worlds, agents, K) of all roles at once.
 
         Returns:
-            observations, rewards (worlds, agents) by role, terminations (worlds,), truncations (worlds,), infos. When the
+            observations, rewards (worlds, agents) by role, terminations (worlds,), truncations (worlds,), infos.
+            When the
             episodes end, observations are those of the next ones; ``infos`` then holds ``final_obs`` by role and, if
             a ledger is kept, ``ledger_heads`` (worlds,) hex.
         """

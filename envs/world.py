@@ -1,7 +1,8 @@
 """What does not change during an episode: the feeder, the sites on it, their year of profiles.
 
 Sites are made from the net's own tables: every load is a site; plants and batteries belong to the first sites at
-their bus; a plant above the configured share of the whole capacity is split into equal plants of several sites, since one
+their bus; a plant above the configured share of the whole capacity is split into equal plants of several sites,
+since one
 dominant owner would decide both the market and the consensus.
 """
 
@@ -169,7 +170,8 @@ def _build(settings: str, source: str) -> World:
     days = len(load_w) // profiles.periods_per_day
     if scenario.calendar.last_day >= days:
         raise SettingsError(
-            f"{source}: calendar.last_day = {scenario.calendar.last_day}: outside the profile (allowed: 0 to {days - 1})"
+            f"{source}: calendar.last_day = {scenario.calendar.last_day}: outside the profile"
+            f" (allowed: 0 to {days - 1})"
         )
     cheats = sum(m.count for m in scenario.malicious.values())
     if cheats > len(sites):

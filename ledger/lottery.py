@@ -26,8 +26,10 @@ class Lottery:
 
     def __init__(self, params: Params, roster: Roster, history: History, name: bytes, time_s: int) -> None:
         self.params, self.roster = params, roster
+        certificates = [member.certificate for member in roster.members if member.certificate is not None]
         self.addresses = [member.address for member in roster.members]
-        capacity_w = np.array([m.certificate.capacity_w if m.certificate else 0 for m in roster.members], np.int64)
+        self.stands = [certificate.role is not Role.COUNTERPARTY for certificate in certificates]
+        capacity_w = np.array([certificate.capacity_w for certificate in certificates], np.int64)
         self.window = WeightWindow(
             capacity_w, params.window_periods, params.alpha_ppm, params.beta_ppm, params.credit_threshold_ppm
         )

@@ -56,7 +56,8 @@ def orders_now(events: Events, period: int, sites: int) -> Floats:
 
 @njit(cache=True)
 def _live_period(
-    truth_pv, truth_load, set_w, shed_ppm, flexible, charge, capacity_wh, rated_w, efficiency, baseline, ordered, cut_wh,
+    truth_pv, truth_load, set_w, shed_ppm, flexible, charge, capacity_wh, rated_w, efficiency, baseline, ordered,
+    cut_wh,
     fraction, generated, consumed, stored, natural, cut_done, shed_wh, cycled,
 ):  # fmt: skip
     for b in range(set_w.shape[0]):
@@ -145,11 +146,25 @@ def deliver(world: World, state: State, quotes: Quotes, plan: Plan, fraction: Fl
         return np.zeros((worlds, *shape))
 
     energy = Energy(
-        *(ints(sites) for _ in range(7)), ints(), ints(), *(floats(buses) for _ in range(4)), np.ones(worlds, np.bool_)
+        generated_wh=ints(sites),
+        consumed_wh=ints(sites),
+        storage_wh=ints(sites),
+        natural_wh=ints(sites),
+        cut_wh=ints(sites),
+        shed_wh=ints(sites),
+        cycled_wh=ints(sites),
+        flow_wh=ints(),
+        technical_loss_wh=ints(),
+        voltage_pu=floats(buses),
+        loading=floats(buses),
+        twin_voltage_pu=floats(buses),
+        twin_loading=floats(buses),
+        converged=np.ones(worlds, np.bool_),
     )
     ordered = orders_now(state.events, state.period, sites)
     _live_period(
-        state.truth_pv_w, state.truth_load_w, quotes.storage_w, quotes.shed_ppm, world.scenario.sites.flexible_load_share,
+        state.truth_pv_w, state.truth_load_w, quotes.storage_w, quotes.shed_ppm,
+        world.scenario.sites.flexible_load_share,
         state.charge_wh, world.storage_wh, world.storage_w, world.efficiency, state.baseline_w, ordered, plan.cut_wh,
         fraction, energy.generated_wh, energy.consumed_wh, energy.storage_wh, energy.natural_wh, energy.cut_wh,
         energy.shed_wh, energy.cycled_wh,

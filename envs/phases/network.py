@@ -91,7 +91,9 @@ def worst_voltage(limits, magnitude):
 
 @njit(cache=True)
 def worst_branch(limits, voltage, current, loading):
-    """(direction that relieves, branch, need in W) of the branch that needs most; direction 0 when none is overloaded."""
+    """(direction that relieves, branch, need in W) of the branch that needs most; direction 0 when none is
+    overloaded.
+    """
     direction, place, need = 0, 0, 0.0
     for branch in range(1, loading.shape[0]):
         excess = loading[branch] - limits.loading

@@ -65,7 +65,8 @@ def _schedule(site_pv, site_load, b, i, charge, capacity_wh, rated_w, efficiency
 
 @njit(cache=True)
 def _quote(
-    action, direction, duration, baseline, live, site_pv, site_load, charge, capacity_wh, rated_w, efficiency, capacity_w,
+    action, direction, duration, baseline, live, site_pv, site_load, charge, capacity_wh, rated_w, efficiency,
+    capacity_w,
     flexible, set_w, quantity, block_wh, block_price, schedule,
 ):  # fmt: skip
     for b in range(set_w.shape[0]):

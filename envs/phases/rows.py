@@ -35,7 +35,7 @@ class Rows(NamedTuple):
     lower: Floats  # (B, R)
     upper: Floats  # (B, R)
     place: Ints  # (B, R) of limit rows
-    count: Ints  # (B,)
+    used: Ints  # (B,)
 
 
 class Check(NamedTuple):
@@ -47,6 +47,12 @@ class Check(NamedTuple):
     loading: Floats  # (B,)
     voltage_excess: Floats  # (B,) pu summed over buses, first period
     overload_excess: Floats  # (B,) summed over branches, first period
+
+
+def no_check(worlds: int) -> Check:
+    """A check of B worlds to be filled."""
+    low, high, loading, volts, over = np.zeros((5, worlds))
+    return Check(np.zeros(worlds, np.bool_), low, high, loading, volts, over)
 
 
 def no_rows(worlds: int, aggregators: int, sites: int) -> Rows:
@@ -78,21 +84,21 @@ def open_rows(active, least_wh, most_wh, member, admitted, quoted, rows):
                 rows.upper[b, count] = admitted[b, a] / HOURS * 0.001
                 rows.lower[b, count] = -np.inf
                 count += 1
-        rows.count[b] = count
+        rows.used[b] = count
 
 
 @njit(cache=True)
 def _limit_row(limits, rows, b, first, place, relieves, excess, ordered_wh):
     """Add or tighten the row of a violated place, in its own unit (pu or W) per kW."""
     found = -1
-    for r in range(first, rows.count[b]):
+    for r in range(first, rows.used[b]):
         if rows.place[b, r] == place and (rows.lower[b, r] > -np.inf) == relieves:
             found = r
     if found < 0:
-        if rows.count[b] == rows.a.shape[1]:
+        if rows.used[b] == rows.a.shape[1]:
             return
-        found = rows.count[b]
-        rows.count[b] += 1
+        found = rows.used[b]
+        rows.used[b] += 1
         rows.place[b, found] = place
         rows.lower[b, found], rows.upper[b, found] = -np.inf, np.inf
     now, strongest = 0.0, 0.0
@@ -113,10 +119,10 @@ def _counts(limits, place, helps, cures, ordered_wh):
     """Whether a violation is this request's business: it should cure it, or its orders add to it."""
     if helps:
         return cures
+    added = 0.0
     for i in range(ordered_wh.shape[0]):
-        if ordered_wh[i] > 0 and effect_at(limits, place, i) > 0.0:
-            return True
-    return False
+        added += ordered_wh[i] * effect_at(limits, place, i)
+    return added > 0.0
 
 
 @njit(cache=True)
@@ -148,7 +154,7 @@ def check_promise(
             highest[b], heaviest[b] = max(highest[b], magnitude.max()), max(heaviest[b], loading.max())
             if h == 0:
                 volt_excess[b], over_excess[b] = violation(limits, magnitude, loading)
-            cause, bus, need = worst_voltage(limits, magnitude)
+            cause, bus, _ = worst_voltage(limits, magnitude)
             relief, branch, watts = worst_branch(limits, voltage, current, loading)
             violated[b] |= not solved
             if not solved:

@@ -15,7 +15,7 @@ from envs.dispatch.rounding import round_one
 from envs.mechanisms import Mechanisms
 from envs.phases.clear import Blocks, admit_blocks, choose_aggregators, delivered_price, offers_of
 from envs.phases.network import Limits, effect_at, limits_of, solve_sites, worst
-from envs.phases.rows import Check, Rows, check_promise, no_rows, open_rows
+from envs.phases.rows import Check, Rows, check_promise, no_check, no_rows, open_rows
 from envs.types import (
     GRID,
     HOURS,
@@ -139,7 +139,7 @@ class _Request:
     def check(self, active: Bools, ordered: Ints, add: bool) -> Check:
         """Power flow of base, running orders and ``ordered`` over the event; rows grow where ``add``."""
         worlds = len(active)
-        result = Check(np.zeros(worlds, np.bool_), *(np.zeros(worlds) for _ in range(5)))
+        result = no_check(worlds)
         first_row = self.state.day * self.world.periods_per_day + self.state.period
         check_promise(
             self.limits, active, self.stage.baseline_w, self.running, self.world.load_var, first_row, self.way,
@@ -158,7 +158,7 @@ class _Request:
         # A cap below what was asked takes precedence over the volume: the operator can only get what was offered.
         within = np.where(self.offers.price <= self.offers.reserve[:, None], self.offers.wh, 0).sum(axis=1)
         self.rows.lower[:, 0] = np.minimum(self.rows.lower[:, 0], within / HOURS * 0.001)
-        self.first_limit = self.rows.count.copy()
+        self.first_limit = self.rows.used.copy()
         rows, volume = _award_rows(awarded, plan.member)
         winners = self.active & (awarded.sum(axis=1) > 0)
         self._solve(winners, self.price, rows, volume, volume, np.full(len(winners), rows.shape[1]))
@@ -170,7 +170,7 @@ class _Request:
         price = self.price
         if self.request == UPPER:  # deliver as much of the order as the limits allow, cheapest first
             price = price - 2.0 * self.world.scenario.market.max_price / PPM
-        self._solve(worlds, price, self.rows.a, self.rows.lower, self.rows.upper, self.rows.count)
+        self._solve(worlds, price, self.rows.a, self.rows.lower, self.rows.upper, self.rows.used)
         awarded = self.plan.awarded_wh[:, self.request].copy()
         self._round(worlds, worlds, awarded)
         self.plan.awarded_wh[:, self.request] = awarded
@@ -255,7 +255,9 @@ def _promise_request(request: _Request) -> None:
     before = request.check(request.active, np.zeros_like(request.ordered), add=False)
     open_worlds = request.active
     now = request.check(request.active, request.ordered, add=True)
-    final = Check(*(field.copy() for field in now))
+    final = no_check(len(now.violated))
+    for kept, fresh in zip(final, now, strict=True):
+        kept[:] = fresh
     for _ in range(request.world.scenario.market.safety_loops):
         open_worlds = open_worlds & now.violated
         if not open_worlds.any():
@@ -272,7 +274,8 @@ def _promise_request(request: _Request) -> None:
         plan.residual_overload_h[:] = np.where(final.violated, final.overload_excess * HOURS, 0.0)
         first_row = request.state.day * request.world.periods_per_day + request.state.period
         _last_resort(
-            request.limits, final.violated, request.stage.baseline_w, request.running, request.world.load_var, first_row,
+            request.limits, final.violated, request.stage.baseline_w, request.running, request.world.load_var,
+            first_row,
             request.way, request.ordered, request.state.site_pv_w, request.state.site_load_w, plan.cut_wh,
         )  # fmt: skip
         request.running = request.running.copy()

@@ -130,10 +130,10 @@ def settle(world: World, state: State, trades: Trades, energy: Energy, verdict: 
     worlds, slots, sites = events.ordered_wh.shape
     longest = 2 * trades.wh.shape[1] + 3 * sites + slots * (2 * sites + 2 * world.aggregators + 2) + 1
     rows = np.empty((worlds, longest, 7), np.int64)
+    pairs = (trades.buyer, trades.seller, trades.wh, trades.price, trades.count)
     payments = Payments(rows, np.zeros(worlds, np.int64), np.zeros((worlds, world.accounts), np.int64))
     _settle(
-        (trades.buyer, trades.seller, trades.wh, trades.price, trades.count), verdict.net_wh, state.period, events.start,
-        events.duration,
+        pairs, verdict.net_wh, state.period, events.start, events.duration,
         (events.upper_wh, events.upper_price, events.offer, events.ordered_wh, events.member, events.subsidy),
         verdict.verified_wh, verdict.losses_wh, energy.cut_wh, (market.feed_in, market.retail, market.network_charge),
         round(market.shortfall_factor * PPM), world.eno_account, payments.rows, payments.count, payments.change,

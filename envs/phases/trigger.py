@@ -43,7 +43,9 @@ def _baseline(schedule, estimate, last_storage, capacity, fixed, fixed_w, rule, 
 
 
 def expected_injection(world: World, state: State) -> Floats:
-    """(B, HORIZON, N) W: the baseline of the coming periods; fixed where an event has already been measured against it."""
+    """(B, HORIZON, N) W: the baseline of the coming periods; fixed where an event has already been measured against
+    it.
+    """
     market = world.scenario.market
     out = np.empty_like(state.schedule_w)
     _baseline(

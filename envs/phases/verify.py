@@ -39,8 +39,10 @@ def _witness(seed, episode, period, noise, relative, absolute, claims, truth, ac
 
 @njit(cache=True)
 def _verified(period, start, duration, direction, ordered, baseline, cut, net, out):
-    """Share what a site delivered among its live orders, the oldest event first, the grid's before the upper level's."""
-    worlds, slots, sites = ordered.shape
+    """Share what a site delivered among its live orders, the oldest event first, the grid's before the upper
+    level's.
+    """
+    worlds, _, sites = ordered.shape
     for b in range(worlds):
         for i in range(sites):
             left = np.int64(-1)
@@ -80,4 +82,14 @@ def verify(world: World, state: State, claims: Claims, energy: Energy) -> Verdic
         state.period, events.start, events.duration, events.direction, events.ordered_wh, state.baseline_w,
         energy.cut_wh, net, verified,
     )  # fmt: skip
-    return Verdict(*claims, *accepted, caught, verified, energy.flow_wh + net.sum(axis=1))
+    return Verdict(
+        claimed_generated_wh=claims.generated_wh,
+        claimed_consumed_wh=claims.consumed_wh,
+        claimed_storage_wh=claims.storage_wh,
+        generated_wh=accepted[0],
+        consumed_wh=accepted[1],
+        storage_wh=accepted[2],
+        caught=caught,
+        verified_wh=verified,
+        losses_wh=energy.flow_wh + net.sum(axis=1),
+    )

@@ -1,6 +1,7 @@
 """Battery: power limits, energy limits, one-way efficiency, a degradation price per kWh cycled.
 
-Power > 0 discharges into the grid. Discharging P for h hours takes P·h/efficiency out of the cells, charging P puts P·h·efficiency in.
+Power > 0 discharges into the grid. Discharging P for h hours takes P·h/efficiency out of the cells, charging P puts
+P·h·efficiency in.
 """
 
 from __future__ import annotations

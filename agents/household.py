@@ -1,0 +1,57 @@
+"""What a sensible household does, shared by the rules that differ only in how they bargain."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from agents.policy import View
+
+SAFE_SHARE = 0.85  # of the adjustable range: what a forecast error will not take away
+FULL = 0.98  # state of charge at which a battery stops buying
+FILL_RATE = 0.3  # of the rated power: a battery without own surplus fills over the noon hours
+NOON = 0.64  # |sin| of the hour angle between about 9:20 and 14:40
+CLASSES = 4  # reputations are compared in classes: nobody leaves a proven partner over a few percent
+LOYALTY = 0.03  # a user changes its aggregator only for a clearly better one, and starts with its neighbourhood's
+
+
+def run_storage(view: View) -> np.ndarray:
+    """Storage power, of the rated power: own surplus and own need first, noon purchases where there is neither."""
+    room = np.maximum(view["storage_power"], 1e-6)
+    power = np.clip((view["load"] - view["pv"]) / room, -1.0, 1.0)
+    noon = (np.abs(view["hour_sin"]) < NOON) & (view["hour_cos"] < 0)
+    fills = (view["load"] >= view["pv"]) & (view["charge"] < FULL) & noon
+    power = np.where(fills, -FILL_RATE, power)
+    power = np.where((power < 0) & (view["charge"] >= FULL), 0.0, power)
+    power = np.asarray(power * (view["storage_power"] > 0))
+    view["storage"] = power
+    view["storage_plan"] = power
+    return power
+
+
+def valuation(view: View, power: np.ndarray) -> np.ndarray:
+    """What a kWh is worth: a surplus the feed-in tariff, a need the retail price, a charge what it saves later."""
+    market, sites = view.market, view.scenario.sites
+    sells = view["pv"] - view["load"] + power * view["storage_power"] > 0
+    stored = 0.9 * market.retail - 2.0 * sites.degradation_price
+    return np.where(sells, market.feed_in, np.where(power < 0, stored, market.retail))
+
+
+def offer_flexibility(view: View) -> None:
+    """Blocks at cost: less injection forgoes the feed-in tariff, more injection empties the battery or puts off
+    load.
+    """
+    market, sites = view.market, view.scenario.sites
+    view["flex_share"] = SAFE_SHARE
+    view["flex_price_down"] = market.feed_in
+    view["flex_price_up"] = max(sites.discomfort_price, sites.degradation_price + market.feed_in)
+    view["flex_step"] = sites.degradation_price
+
+
+def choose_aggregator(view: View) -> None:
+    """The best subsidy at the best class of reputation, with some loyalty."""
+    aggregators = view.market.aggregators
+    habit = np.arange(view["pv"].shape[-1]) % aggregators
+    for a in range(aggregators):
+        reputation = np.floor(view[f"aggregator_credit_{a}"] * CLASSES) / CLASSES
+        better = 0.5 * view[f"subsidy_{a}"] + reputation - 1.0
+        view[f"prefers_{a}"] = better + LOYALTY * view[f"member_{a}"] + LOYALTY * (habit == a)
