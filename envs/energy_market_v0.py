@@ -29,7 +29,7 @@ from envs.observe import LIMIT, Observer
 from envs.render import render_frame, render_text
 from envs.settings import Scenario
 from envs.types import Trace
-from envs.vector import VectorMarket
+from envs.vector import GAMES, VectorMarket
 from envs.world import build_world
 
 Config = str | Path | Mapping[str, Any] | Scenario | None
@@ -37,7 +37,7 @@ RENDER_MODES = ("human", "ansi", "rgb_array")
 METADATA = {"name": "energy_market_v0", "render_modes": list(RENDER_MODES), "render_fps": 4}
 AGENT_ORDER = ("prosumer", "aggregator", "eno")  # of the parallel face and of arrays over all agents
 
-__all__ = ["env", "make_spaces", "parallel_env", "raw_env", "tables", "vector_env"]
+__all__ = ["GAMES", "env", "make_spaces", "parallel_env", "raw_env", "tables", "vector_env"]
 
 
 def tables(config: Config = None) -> dict[str, dict[str, list[Any]]]:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from types import ModuleType
 
 from envs import plugins
-from envs.settings import Scenario
+from envs.settings import Scenario, SettingsError
+from ledger.consensus import available
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,10 @@ class Mechanisms:
 def mechanisms_of(scenario: Scenario) -> Mechanisms:
     """Load what the settings name. Raises SettingsError for a name without a file, listing what there is."""
     folders, market = scenario.plugins, scenario.market
+    if scenario.ledger.consensus not in available():
+        raise SettingsError(
+            f"ledger.consensus = {scenario.ledger.consensus!r}: no such rule (allowed: {', '.join(available())})"
+        )
     return Mechanisms(
         trading=plugins.load("market", market.trading, "clear", folders, "market.trading"),
         request=plugins.load("market", market.request, "award", folders, "market.request"),

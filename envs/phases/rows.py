@@ -35,6 +35,7 @@ class Rows(NamedTuple):
     lower: Floats  # (B, R)
     upper: Floats  # (B, R)
     place: Ints  # (B, R) of limit rows
+    uncured_kw: Floats  # (B, LIMIT_ROWS) the most that can stay uncured of each limit row
     used: Ints  # (B,)
 
 
@@ -63,6 +64,7 @@ def no_rows(worlds: int, aggregators: int, sites: int) -> Rows:
         np.full((worlds, rows), -np.inf),
         np.full((worlds, rows), np.inf),
         np.zeros((worlds, rows), np.int64),
+        np.zeros((worlds, LIMIT_ROWS)),
         np.zeros(worlds, np.int64),
     )
 
@@ -110,6 +112,7 @@ def _limit_row(limits, rows, b, first, place, relieves, excess, ordered_wh):
     if relieves:
         rows.lower[b, found] = now + excess * OVERSHOOT
         rows.a[b, found, ordered_wh.shape[0] + found - first] = strongest
+        rows.uncured_kw[b, found - first] = max(rows.lower[b, found] / strongest, 0.0)
     else:
         rows.upper[b, found] = max(now - excess * OVERSHOOT, 0.0)
 

@@ -35,7 +35,6 @@ from envs.world import World
 
 CUT_LOOPS = 20
 UNCURED = 10.0  # price of a violated limit's relief by nobody, in ceilings of the market
-UNBOUNDED_KW = 1e5
 UNCURED_KW = 1e-6
 
 
@@ -68,32 +67,28 @@ def _empty_plan(worlds: int, sites: int, aggregators: int) -> Plan:
 
 
 @njit(cache=True)
-def _integer_orders(active, reopened, x_kw, size_wh, member, awarded, most_wh, ordered):
-    """Wh a period: per award exactly its volume; reopened, the sum rounded up, shared over everybody."""
+def _integer_orders(active, reopened, x_kw, size_wh, member, admitted, most_wh, awarded, ordered):
+    """Wh a period, aggregator by aggregator: an award exactly; reopened, its part rounded up, as far as admitted."""
     worlds, sites = x_kw.shape
     caps, want, share = np.empty(sites, np.int64), np.empty(sites), np.empty(sites, np.int64)
     for b in range(worlds):
         if not active[b]:
             continue
-        groups = 1 if reopened[b] else awarded.shape[1]
         ordered[b] = 0
-        for a in range(groups):
-            total, most = 0.0, 0
+        left = most_wh[b]
+        for a in range(awarded.shape[1]):
+            total, most = 0.0, np.int64(0)
             for i in range(sites):
-                inside = reopened[b] or member[b, i] == a
+                inside = member[b, i] == a
                 caps[i] = size_wh[b, i, 0] + size_wh[b, i, 1] if inside else 0
-                want[i] = min(max(x_kw[b, i] * 1000.0 * HOURS, 0.0), caps[i]) if inside else 0.0
+                want[i] = min(max(x_kw[b, i] * 1000.0 * HOURS, 0.0), caps[i])
                 total += want[i]
                 most += caps[i]
-            volume = np.int64(np.ceil(total - 1e-6)) if reopened[b] else awarded[b, a]
-            round_one(want, min(volume, most, most_wh[b]), caps, share)
-            for i in range(sites):
-                ordered[b, i] += share[i]
-        if reopened[b]:
-            awarded[b] = 0
-            for i in range(sites):
-                if member[b, i] >= 0:
-                    awarded[b, member[b, i]] += ordered[b, i]
+            if reopened[b]:
+                awarded[b, a] = min(min(np.int64(np.ceil(total - 1e-6)), admitted[b, a]), min(most, left))
+            left -= awarded[b, a]
+            round_one(want, awarded[b, a], caps, share)
+            ordered[b] += share
 
 
 def _award_rows(awarded: Ints, member: Ints) -> tuple[Floats, Floats]:
@@ -180,7 +175,8 @@ class _Request:
     def _solve(self, worlds: Bools, price: Floats, a: Floats, lower: Floats, upper: Floats, count: Ints) -> None:
         """Run the dispatch; columns of ``a`` beyond the sites stand for what stays uncured of a limit."""
         sites, extra = self.world.sites, a.shape[2] - self.world.sites
-        size_kw = np.pad(self.size_wh / HOURS * 0.001, ((0, 0), (0, extra), (0, 0)), constant_values=UNBOUNDED_KW)
+        size_kw = np.pad(self.size_wh / HOURS * 0.001, ((0, 0), (0, extra), (0, 0)))
+        size_kw[:, sites:, 0] = self.rows.uncured_kw[:, :extra]
         dear = UNCURED * self.world.scenario.market.max_price / PPM
         padded = np.pad(price, ((0, 0), (0, extra), (0, 0)), constant_values=dear)
         answer = self.mechanisms.dispatch.solve(padded, size_kw, a, lower, upper, count, worlds, DispatchSettings())
@@ -190,7 +186,15 @@ class _Request:
 
     def _round(self, worlds: Bools, reopened: Bools, awarded: Ints) -> None:
         _integer_orders(
-            worlds, reopened, self.x_kw, self.size_wh, self.plan.member, awarded, self.most_wh, self.ordered
+            worlds,
+            reopened,
+            self.x_kw,
+            self.size_wh,
+            self.plan.member,
+            self.offers.wh,
+            self.most_wh,
+            awarded,
+            self.ordered,
         )
 
 

@@ -1,0 +1,86 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from envs.settings import SettingsError, load_scenario, parse_overrides
+from envs.world import build_world
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        ({"market": {"feed_inn": 1}}, ["market.feed_inn", "did you mean feed_in", "retail"]),
+        ({"market": {"feed_in": -1}}, ["market.feed_in", "-1", "greater than or equal to 0"]),
+        ({"market": {"feed_in": "cheap"}}, ["market.feed_in", "cheap", "integer"]),
+        ({"market": {"feed_in": 500_000}}, ["market", "feed_in < retail <= max_price"]),
+        ({"calendar": {"first_day": 900}}, ["calendar.first_day", "900", "365"]),
+        ({"calendar": {"first_day": 100, "last_day": 99}}, ["last_day must be at least first_day (100)"]),
+        ({"ledger": {"mode": "paper"}}, ["ledger.mode", "paper", "'full', 'hashes' or 'off'"]),
+        ({"malicious": {"false_meter": {"count": 0}}}, ["malicious.false_meter.count", "greater than or equal to 1"]),
+        ({"upper_orders": [{"start_period": 3}]}, ["upper_orders.0.periods", "required"]),
+    ],
+)
+def test_one_line_names_file_key_value_and_what_is_allowed(overrides, words):
+    with pytest.raises(SettingsError) as error:
+        load_scenario("tiny", overrides)
+    text = str(error.value)
+    assert "\n" not in text
+    for word in ["tiny.yaml", *words]:
+        assert word in text
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        ({"grid": {"net": "simbench:1-LV-rural9"}}, ["grid.net", "1-LV-rural9"]),
+        ({"grid": {"net": "pandapower:case9"}}, ["grid.net", "case9"]),
+        ({"malicious": {"false_meter": {"count": 5}, "non_delivery": {"count": 3}}}, ["8 malicious of 6 sites"]),
+        ({"malicious": {"false_metre": {"count": 1}}}, ["malicious.false_metre", "did you mean false_meter"]),
+        ({"market": {"trading": "fpsa"}}, ["market.trading", "fpsa", "two_stage_double"]),
+        ({"market": {"dispatch": "magic"}}, ["market.dispatch", "admm"]),
+        ({"ledger": {"consensus": "pod"}}, ["ledger.consensus", "pod", "poe"]),
+    ],
+)
+def test_what_only_the_world_can_refute(overrides, words):
+    from envs.core import Core
+
+    with pytest.raises(SettingsError) as error:
+        Core(build_world("tiny", overrides))
+    text = str(error.value)
+    assert "\n" not in text
+    for word in words:
+        assert word in text
+
+
+def test_overrides_read_yaml_and_win_over_the_file():
+    scenario = load_scenario("rural_day_malicious", parse_overrides(["market.feed_in=90000", "grid.band_high_pu=1.04"]))
+    assert scenario.market.feed_in == 90_000
+    assert scenario.grid.band_high_pu == 1.04
+    assert scenario.malicious["false_quote"].count == 2
+    assert scenario.calendar.first_day == load_scenario("rural_day").calendar.first_day  # the file it extends
+    with pytest.raises(SettingsError, match="write key.subkey=value"):
+        parse_overrides(["feed_in"])
+
+
+def test_settings_are_frozen():
+    scenario = load_scenario("tiny")
+    with pytest.raises(ValueError, match="frozen"):
+        scenario.market.feed_in = 3
+
+
+@pytest.mark.parametrize("program", ["evaluate.py"])
+def test_programs_exit_with_two_and_one_line(program, tmp_path):
+    bad = tmp_path / "bad.yaml"
+    bad.write_text("grid: {nett: x}\n")
+    run = subprocess.run(
+        [sys.executable, program, str(bad), "--out", str(tmp_path)], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 2
+    assert "Traceback" not in run.stderr
+    assert len(run.stderr.strip().splitlines()) == 1
+    assert "grid.nett" in run.stderr
+    assert "bad.yaml" in run.stderr
