@@ -1,0 +1,1 @@
+"""Learned policies: networks, training by RLlib's PPO, and checkpoints that play without ray or torch."""
