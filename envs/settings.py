@@ -146,8 +146,8 @@ class RewardSettings(Section):
     """Scales that bring rewards to order 1, and what a violation costs the operator."""
 
     prosumer_scale: Positive = 1.0  # currency per unit of reward
-    aggregator_scale: Positive = 2.0
-    eno_scale: Positive = 10.0
+    aggregator_scale: Positive = 0.1
+    eno_scale: Positive = 1.0
     voltage_penalty: NotNegative = 200.0  # currency per pu·h outside the band, summed over buses
     overload_penalty: NotNegative = 60.0  # currency per overload·h, summed over branches
 

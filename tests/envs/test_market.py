@@ -19,9 +19,7 @@ def book(rows) -> Orders:
     return Orders(*(np.array([column], np.int64) for column in zip(*rows, strict=True)))
 
 
-ORDER = st.tuples(
-    st.integers(0, 600_000), st.integers(0, 600_000), st.integers(-30_000, 30_000), st.integers(0, PPM)
-)
+ORDER = st.tuples(st.integers(0, 600_000), st.integers(0, 600_000), st.integers(-30_000, 30_000), st.integers(0, PPM))
 BOOKS = st.lists(ORDER, min_size=1, max_size=25)
 
 
@@ -57,7 +55,12 @@ def test_order_of_input_matters_only_for_ties(name, rows, data):
 
     def pairs(trades, names):
         return sorted(
-            (names[int(trades.seller[0, k])], names[int(trades.buyer[0, k])], int(trades.wh[0, k]), int(trades.price[0, k]))
+            (
+                names[int(trades.seller[0, k])],
+                names[int(trades.buyer[0, k])],
+                int(trades.wh[0, k]),
+                int(trades.price[0, k]),
+            )
             for k in range(trades.count[0])
         )
 
@@ -95,7 +98,10 @@ def test_two_stages_by_hand():
         (300, 300, -15, 0), (250, 250, -10, 0), (130, 220, -40, 1_000_000),
     ]  # fmt: skip
     trades = two_stage_double.clear(book(rows), Tariffs(80, 300, True))
-    got = [tuple(int(c[0, k]) for c in (trades.seller, trades.buyer, trades.wh, trades.price)) for k in range(trades.count[0])]
+    got = [
+        tuple(int(c[0, k]) for c in (trades.seller, trades.buyer, trades.wh, trades.price))
+        for k in range(trades.count[0])
+    ]
     # Stage one: 100/300 for 10, 120/300 for 5, 120/250 for 10, 120/130 for 5; then 260 > 130.
     assert got[:4] == [(0, 3, 10, 200), (1, 3, 5, 210), (1, 4, 10, 185), (1, 5, 5, 125)]
     # Pa = (2000 + 1050 + 1850 + 625) / 30 = 184.17; the seller comes down to it, the buyer goes up to it.
@@ -112,7 +118,9 @@ def test_reference_price_without_trades():
 
 def test_plain_mean_is_a_setting():
     rows = [(100, 100, 30, 0), (100, 100, 10, 0), (200, 200, -30, 0), (140, 140, -10, 0)]
-    assert two_stage_double.clear(book(rows), Tariffs(80, 300, True)).reference[0] == 143  # (30·150 + 10·120) / 40 = 142.5
+    assert (
+        two_stage_double.clear(book(rows), Tariffs(80, 300, True)).reference[0] == 143
+    )  # (30·150 + 10·120) / 40 = 142.5
     assert two_stage_double.clear(book(rows), Tariffs(80, 300, False)).reference[0] == 135
 
 
@@ -126,7 +134,9 @@ def offers(price, wh, asked, effect=None, credit=None, reserve=10**9) -> Offers:
 @settings(max_examples=150, deadline=None)
 @given(
     rows=st.lists(
-        st.tuples(st.integers(0, 50), st.integers(0, 4_000), st.integers(0, PPM), st.integers(0, 3)), min_size=1, max_size=8
+        st.tuples(st.integers(0, 50), st.integers(0, 4_000), st.integers(0, PPM), st.integers(0, 3)),
+        min_size=1,
+        max_size=8,
     ),
     asked=st.integers(0, 20_000),
     reserve=st.integers(0, 60),

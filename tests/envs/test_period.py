@@ -7,7 +7,11 @@ from envs.types import FLOWS, HORIZON, LOSSES, REQUESTS, TRADE
 from tests.envs.play import OFF, at_random, by_rules, core_of, periods
 
 MALICIOUS = {
-    "malicious": {"false_quote": {"count": 1}, "false_meter": {"count": 1, "intensity": 0.3}, "non_delivery": {"count": 1}}
+    "malicious": {
+        "false_quote": {"count": 1},
+        "false_meter": {"count": 1, "intensity": 0.3},
+        "non_delivery": {"count": 1},
+    }
 }
 
 
@@ -17,7 +21,9 @@ def check_period(core, trace, balance_before, charge_before):
     charge = trace.charge_wh
     assert np.all(charge >= 0)
     assert np.all(charge <= world.storage_wh + 1e-9)
-    discharged = np.maximum(energy.storage_wh, 0) / world.efficiency + np.minimum(energy.storage_wh, 0) * world.efficiency
+    discharged = (
+        np.maximum(energy.storage_wh, 0) / world.efficiency + np.minimum(energy.storage_wh, 0) * world.efficiency
+    )
     assert np.allclose(charge_before - charge, discharged, atol=1.0)
     # Physics: sites + losses = flow through the transformer, and losses are losses.
     net = energy.generated_wh - energy.consumed_wh + energy.storage_wh
@@ -31,7 +37,9 @@ def check_period(core, trace, balance_before, charge_before):
         check_world(core, trace, b, net[b])
     # Promises: an award is the sum of its users' orders, never more than was admitted.
     for r in range(REQUESTS):
-        per_aggregator = [np.where(plan.member == a, plan.ordered_wh[:, r], 0).sum(axis=1) for a in range(world.aggregators)]
+        per_aggregator = [
+            np.where(plan.member == a, plan.ordered_wh[:, r], 0).sum(axis=1) for a in range(world.aggregators)
+        ]
         assert np.array_equal(np.stack(per_aggregator, axis=1), plan.awarded_wh[:, r])
         assert np.all(plan.awarded_wh[:, r] <= plan.admitted_wh[:, r])
         assert np.all(plan.ordered_wh[:, r] <= trace.quotes.block_wh[:, r].sum(axis=2))

@@ -77,7 +77,11 @@ def test_programs_exit_with_two_and_one_line(program, tmp_path):
     bad = tmp_path / "bad.yaml"
     bad.write_text("grid: {nett: x}\n")
     run = subprocess.run(
-        [sys.executable, program, str(bad), "--out", str(tmp_path)], cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, program, str(bad), "--out", str(tmp_path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert run.returncode == 2
     assert "Traceback" not in run.stderr

@@ -71,9 +71,7 @@ def test_same_step_autoreset(game):
     observations, _ = vec.reset(seed=1)
     heads = []
     for period in range(8):
-        actions = {
-            role: np.zeros((3, vec.agents[role], len(vec.action_columns[role])), np.float32) for role in ROLES
-        }
+        actions = {role: np.zeros((3, vec.agents[role], len(vec.action_columns[role])), np.float32) for role in ROLES}
         if game == "simultaneous":
             observations, rewards, terminated, truncated, infos = vec.step(actions)
         else:
@@ -143,7 +141,9 @@ def test_processes_and_hash_seeds_agree():
     heads = set()
     for hash_seed in ("0", "1"):
         env = {**os.environ, "PYTHONHASHSEED": hash_seed}
-        run = subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=env, capture_output=True, text=True, check=True)
+        run = subprocess.run(
+            [sys.executable, "-c", program], cwd=ROOT, env=env, capture_output=True, text=True, check=True
+        )
         heads.add(run.stdout.strip())
     core = core_of("tiny", cycles=12)
     play(core, (9,), by_rules(core))
