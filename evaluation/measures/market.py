@@ -1,0 +1,106 @@
+"""Trade among peers and who earned what."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from envs.types import AGGREGATOR_SHORTFALL, USER_SHORTFALL
+from envs.world import World
+from evaluation.daybook import DayBook
+from evaluation.measures.base import Metric, Value, currency, flow_sum, kwh, ratio, supplier_only
+
+if TYPE_CHECKING:
+    from evaluation.runs import RunResult
+
+ROLES = ("prosumer", "aggregator", "eno")
+
+
+def sellers(book: DayBook) -> np.ndarray:
+    """(N,) bool: sites that injected more than they drew over the run."""
+    return np.asarray(book.net_wh.sum(axis=0) > 0)
+
+
+def sides(book: DayBook) -> dict[str, float]:
+    """Currency that each side has at the end; the sum is zero."""
+    balance, sell = book.balance, sellers(book)
+    sites, eno = book.sites, book.sites + book.aggregators
+    return {
+        "net sellers": currency(balance[:sites][sell].sum()),
+        "net buyers": currency(balance[:sites][~sell].sum()),
+        "aggregators": currency(balance[sites:eno].sum()),
+        "operator": currency(balance[eno]),
+        "supplier": currency(balance[eno + 1]),
+        "upper level": currency(balance[eno + 2]),
+    }
+
+
+def _price(book: DayBook) -> Value:
+    wh = int(book.trades[:, 3].sum())
+    return float((book.trades[:, 3] * book.trades[:, 4]).sum()) / wh / 1e6 if wh else None
+
+
+def _gain(world: World, book: DayBook) -> np.ndarray:
+    """(N,) micro-currency earned beyond "surplus power online"."""
+    return np.asarray(book.balance[: book.sites] - supplier_only(world, book))
+
+
+def _gain_percent(world: World, book: DayBook, sell: bool) -> Value:
+    """The gain of the sites that would have earned (or paid) at the tariffs, over what that would have been."""
+    reference = supplier_only(world, book)
+    who = reference > 0 if sell else reference < 0
+    return ratio(float(_gain(world, book)[who].sum()), abs(float(reference[who].sum())))
+
+
+def _self_supply(book: DayBook) -> Value:
+    """Generation over consumption (the ratio r that sets most of paper 003's gain)."""
+    return ratio(float(book.accepted_wh[..., 0].sum()), float(book.accepted_wh[..., 1].sum()))
+
+
+def _mean_balance(run: RunResult, malicious: bool) -> Value:
+    who = (run.truth.malicious >= 0) == malicious
+    return currency(round(float(run.book.balance[: run.book.sites][who].mean()))) if who.any() else None
+
+
+METRICS = [
+    Metric("trade", "traded_energy", "kWh", "traded among peers", public=lambda w, b: kwh(b.trades[:, 3].sum()), summary=True),
+    Metric("trade", "traded_share", "%", "traded among peers, of all consumption",
+           public=lambda w, b: ratio(float(b.trades[:, 3].sum()), float(b.accepted_wh[..., 1].sum())), summary=True, better=1),
+    Metric("trade", "trades", "trades", "pairs matched", public=lambda w, b: float(len(b.trades))),
+    Metric("trade", "mean_price", "¤/kWh", "mean price among peers, weighted by volume", public=lambda w, b: _price(b), summary=True),
+    Metric("energy", "generation", "kWh", "accepted generation", public=lambda w, b: kwh(b.accepted_wh[..., 0].sum())),
+    Metric("energy", "consumption", "kWh", "accepted consumption", public=lambda w, b: kwh(b.accepted_wh[..., 1].sum())),
+    Metric("energy", "generation_over_consumption", "%", "accepted generation over consumption",
+           public=lambda w, b: _self_supply(b)),
+    Metric("energy", "imported", "kWh", "drawn through the transformer", public=lambda w, b: kwh(np.maximum(b.flow_wh, 0).sum())),
+    Metric("energy", "exported", "kWh", "fed back through the transformer",
+           public=lambda w, b: kwh(np.maximum(-b.flow_wh, 0).sum())),
+    Metric("energy", "technical_losses", "kWh", "lost in lines and transformer", public=lambda w, b: kwh(b.technical_wh.sum()), better=-1),
+    Metric("energy", "unaccounted_losses", "kWh",
+           "transformer flow plus accepted injections, less technical losses: energy that meters got wrong",
+           public=lambda w, b: kwh((b.losses_wh - b.technical_wh).sum()), better=-1),
+    *(
+        Metric("money", f"{name.replace(' ', '_').replace('-', '_')}_balance", "¤", f"all {name} together, at the end",
+               public=lambda w, b, n=name: sides(b)[n], summary=True)
+        for name in ("net sellers", "net buyers", "aggregators", "operator", "supplier", "upper level")
+    ),
+    Metric("money", "sum_of_all_accounts", "¤", "must be exactly 0", public=lambda w, b: currency(b.balance.sum())),
+    Metric("money", "prosumers_gain", "¤", "prosumers' money beyond what the tariffs alone would give for the same energy",
+           public=lambda w, b: currency(_gain(w, b).sum()), summary=True, better=1),
+    Metric("money", "sellers_gain", "%", "the same for sites that earn at the tariffs, over those earnings",
+           public=lambda w, b: _gain_percent(w, b, True), better=1),
+    Metric("money", "buyers_saving", "%", "the same for sites that pay at the tariffs, over those payments",
+           public=lambda w, b: _gain_percent(w, b, False), better=1),
+    Metric("money", "users_shortfall_paid", "¤", "paid by users for adjustments ordered and not verified",
+           public=lambda w, b: currency(flow_sum(b, USER_SHORTFALL))),
+    Metric("money", "aggregators_shortfall_paid", "¤", "the same, paid by aggregators to the operator",
+           public=lambda w, b: currency(flow_sum(b, AGGREGATOR_SHORTFALL))),
+    Metric("money", "honest_mean_balance", "¤", "mean over honest prosumers", private=lambda w, r: _mean_balance(r, False)),
+    Metric("money", "malicious_mean_balance", "¤", "mean over malicious prosumers", private=lambda w, r: _mean_balance(r, True)),
+    *(
+        Metric("reward", f"{role}_reward", "1", f"sum over the run, mean over agents of the role {role}",
+               private=lambda w, r, k=role: float(r.truth.rewards[k].sum(axis=0).mean()))
+        for role in ROLES
+    ),
+]  # fmt: skip

@@ -1,0 +1,156 @@
+"""The table of misconduct: what each behaviour tried, whether the market noticed, what it cost whom, what stopped it.
+
+A behaviour is judged by the parts of a period that it touches, so one added later gets its rows too. What it earned is
+compared with the same sites under the same seeds in the first scenario, when that has no malicious site.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from evaluation.measures.base import currency, kwh
+from evaluation.measures.conduct import deliveries, forged_turns, readings
+from evaluation.runs import RunResult
+from evaluation.study import Part, Study
+
+
+@dataclass
+class Charge:
+    """A behaviour and one part of a period that it touches, over all seeds."""
+
+    behaviour: str
+    tried: str
+    attempts: int
+    noticed: int
+    cost: str
+    stopped_by: str
+    credit: float | None  # % at the end, mean over its players
+    gain: float | None  # ¤ a site, against the same site when it was honest
+
+    @property
+    def verdict(self) -> str:
+        """In a word."""
+        if self.attempts == 0:
+            return "never tried"
+        if self.noticed == self.attempts:
+            return "yes, always"
+        return "no" if self.noticed == 0 else f"{100.0 * self.noticed / self.attempts:.0f} % of the time"
+
+
+def _players(run: RunResult, index: int) -> np.ndarray:
+    return np.asarray(run.truth.malicious == index)
+
+
+def _metering(part: Part, index: int) -> tuple[str, int, int, str, str]:
+    standing = part.scenario.standing
+    false = caught = slipped = 0
+    for run in part.runs:
+        who, found = _players(run, index), readings(part.world, run)
+        false += int(found.false[:, who].sum())
+        caught += int((found.false & found.caught)[:, who].sum())
+        slipped += int(found.slipped_wh[:, who].sum())
+    return (
+        "report more generation and less consumption than there was",
+        false,
+        caught,
+        f"{_each(part, kwh(slipped)):.2f} kWh a run believed wrongly; the operator paid for it as losses",
+        f"Witnesses. A reading more than {100 * standing.meter_tolerance:g} % and {standing.meter_tolerance_wh} Wh off is "
+        f"replaced by theirs; credit falls by {100 * standing.false_meter_penalty:g} points each time.",
+    )
+
+
+def _orders(part: Part, index: int) -> tuple[int, int, float, int]:
+    """(orders, short ones, undelivered kWh, users' orders) of a behaviour's players over all runs."""
+    orders = short = missing = 0
+    for run in part.runs:
+        who, done = _players(run, index), deliveries(run.book)
+        orders += int(done.orders[who].sum())
+        short += int(done.short[who].sum())
+        missing += int((done.ordered_wh - done.verified_wh)[who].sum())
+    return orders, short, kwh(missing), len(part.runs)
+
+
+def _delivering(part: Part, index: int) -> tuple[str, int, int, str, str]:
+    orders, short, missing, _ = _orders(part, index)
+    factor = part.scenario.market.shortfall_factor
+    return (
+        "take orders and not act on them",
+        orders,
+        short,
+        f"{_each(part, missing):.2f} kWh a run not delivered; the user paid {factor:g} times its subsidy for it, its aggregator "
+        f"{factor:g} times its offer",
+        "Verification. Delivery is metered energy against a baseline filed before the order was known; what is missing is "
+        "paid back and credit follows what was delivered.",
+    )
+
+
+def _quoting(part: Part, index: int) -> tuple[str, int, int, str, str]:
+    orders, short, missing, _ = _orders(part, index)
+    return (
+        "offer more flexibility than there is, at a low price",
+        orders,
+        short,
+        f"{_each(part, missing):.2f} kWh a run not delivered; paid for by the user and its aggregator",
+        "Verification, as above. An offer that stays within what the site can do is no harm, and goes unnoticed.",
+    )
+
+
+def _forging(part: Part, index: int) -> tuple[str, int, int, str, str]:
+    tried = refused = 0
+    for run in part.runs:
+        turns = forged_turns(run)
+        tried, refused = tried + turns[0], refused + turns[1]
+    return (
+        "alter another node's record in a block of one's own",
+        tried,
+        refused,
+        "a turn was lost and the next producer drawn; no money moved",
+        "The other nodes' check. An altered record no longer carries its sender's signature; the block is refused, the "
+        f"refusal is sealed and credit falls by {100 * part.scenario.standing.forged_block_penalty:g} points.",
+    )
+
+
+_JUDGES = {"meter": _metering, "deliver": _delivering, "quote": _quoting, "forge": _forging}
+
+
+def _each(part: Part, total: float) -> float:
+    return total / len(part.runs)
+
+
+def _gain(part: Part, index: int, honest: Part | None) -> float | None:
+    """Mean over runs and players of the money made beyond the same site's when it was honest."""
+    if honest is None or honest.world.site_names != part.world.site_names:
+        return None
+    differences: list[float] = []
+    for run, twin in zip(part.runs, honest.runs, strict=True):
+        who = _players(run, index)
+        change = run.book.balance[: run.book.sites] - twin.book.balance[: run.book.sites]
+        differences += [currency(value) for value in change[who]]
+    return float(np.mean(differences)) if differences else None
+
+
+def _final_credit(part: Part, index: int) -> float | None:
+    values = [run.book.credit_ppm[-1, : run.book.sites][_players(run, index)] for run in part.runs]
+    together = np.concatenate(values)
+    return 100.0 * float(together.mean()) / 1e6 if len(together) else None
+
+
+def charges(study: Study) -> list[tuple[Part, list[Charge]]]:
+    """The scenarios with malicious sites, and a row for each behaviour and part of a period it touches."""
+    first = study.parts[0]
+    honest = first if not first.scenario.malicious else None
+    tables = []
+    for part in study.parts:
+        rows = [
+            Charge(
+                behaviour.name.replace("_", " "), *_JUDGES[hook](part, index), _final_credit(part, index),
+                _gain(part, index, honest),
+            )
+            for index, behaviour in enumerate(part.runs[0].behaviours)
+            for hook in behaviour.hooks
+        ]  # fmt: skip
+        if rows:
+            tables.append((part, rows))
+    return tables

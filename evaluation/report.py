@@ -1,0 +1,218 @@
+"""The report: one HTML file that opens anywhere, without a network."""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import dataclass
+from datetime import date, timedelta
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from envs.types import CAUSES
+from evaluation import words
+from evaluation.figures import pictures
+from evaluation.figures.style import time_of
+from evaluation.measures import METRICS
+from evaluation.measures.grid import completion_by_cause
+from evaluation.misconduct import charges
+from evaluation.statistics import estimate
+from evaluation.story import event_story
+from evaluation.study import Part, Study, summary_metrics
+
+TEMPLATES = Path(__file__).resolve().parent / "templates"
+PACKAGES = ("gridpact", "numpy", "numba", "pandapower", "simbench", "coincurve", "pydantic", "matplotlib")
+SUMMARY_GROUPS = {
+    "events": "Events and demand response",
+    "grid": "Grid",
+    "trade": "Trade among peers",
+    "money": "Money at the end of the run",
+    "credit": "Credit",
+    "conduct": "Conduct",
+    "chain": "Ledger",
+}
+CARDS = (
+    ("Violated periods", "violated_periods_without", "violated_periods_with"),
+    ("Demand response completed", None, "completion"),
+    ("Prosumers' gain over tariffs", None, "prosumers_gain"),
+    ("Traded among peers", None, "traded_share"),
+)
+UNITS = {metric.name: metric.unit for metric in METRICS}
+
+
+@dataclass
+class Row:
+    """A line of a table of metrics."""
+
+    label: str
+    meaning: str
+    unit: str
+    cells: list[str]
+    differences: list[tuple[str, bool]]  # text, whether the interval leaves out zero
+    source: str
+
+
+def label_of(name: str) -> str:
+    """A metric's name as text."""
+    text = name.replace("_", " ")
+    return text[:1].upper() + text[1:]
+
+
+def _row(study: Study, metric: Any) -> Row:
+    differences = [study.difference(metric.name, k) for k in range(1, len(study.parts))]
+    return Row(
+        label_of(metric.name),
+        metric.meaning,
+        metric.unit,
+        [words.interval(part.estimate(metric.name), metric.unit) for part in study.parts],
+        [(words.signed(d, metric.unit), words.clear(d)) for d in differences],
+        "ledger" if metric.public is not None else "evaluator",
+    )
+
+
+def _day(part: Part) -> str:
+    days = sorted({run.day for run in part.runs})
+    year = 2016 if part.world.days == 366 else 2015  # leap or not; profiles name no year
+
+    def name(day: int) -> str:
+        if part.world.days not in (365, 366):
+            return f"day {day}"
+        when = date(year, 1, 1) + timedelta(days=day)
+        return f"{when.day} {when:%B}"
+
+    text = ", ".join(map(name, days[:3])) + (f" and {len(days) - 3} more" if len(days) > 3 else "")
+    return f"{text} of the profile year"
+
+
+def _facts(part: Part) -> list[tuple[str, str]]:
+    """What was played, for the head of the report."""
+    world, grid = part.world, part.scenario.grid
+    cheats = ", ".join(f"{m.count} {name.replace('_', ' ')}" for name, m in part.scenario.malicious.items())
+    periods = part.runs[0].book.periods
+    low, high = float(world.feeder.band_low_pu.max()), float(world.feeder.band_high_pu.min())
+    return [
+        ("Net", f"{grid.net} ({world.feeder.bus_count} buses)"),
+        ("Day", f"{_day(part)}, {periods} periods of {24 * 60 // world.periods_per_day} minutes"),
+        ("Sites", f"{world.sites} prosumers, {world.aggregators} aggregators, one operator"),
+        ("Equipment", f"{world.pv_rated_w.sum() / 1000:.0f} kW of PV on {(world.pv_rated_w > 0).sum()} sites, "
+                      f"{world.storage_wh.sum() / 1000:.0f} kWh of storage on {(world.storage_wh > 0).sum()}"),
+        ("Planning limits", f"{grid.band_low_pu:g}–{grid.band_high_pu:g} pu, loading {100 * grid.loading_limit:g} % "
+                            f"(the net's own: {low:g}–{high:g} pu)"),
+        ("Upper level", f"{len(part.scenario.upper_orders)} flexibility orders in the scenario"),
+        ("Cheating", cheats or "nobody"),
+    ]  # fmt: skip
+
+
+def _cards(study: Study) -> list[dict[str, Any]]:
+    cards = []
+    for label, before, name in CARDS:
+        lines = []
+        for part in study.parts:
+            unit = UNITS[name]
+            value = words.number(part.estimate(name).mean, unit)
+            start = words.number(part.estimate(before).mean, unit) if before else None
+            lines.append({"part": part.name, "value": value, "before": start, "unit": unit})
+        cards.append({"label": label, "lines": lines})
+    return cards
+
+
+def _verdicts(study: Study) -> list[tuple[str, list[str]]]:
+    return [
+        (part.name, [words.grid_sentence(part), words.delivery_sentence(part), words.money_sentence(part)])
+        for part in study.parts
+    ]
+
+
+def _summary(study: Study) -> list[tuple[str, list[Row]]]:
+    chosen = summary_metrics()
+    groups = [(title, [_row(study, m) for m in chosen if m.group == group]) for group, title in SUMMARY_GROUPS.items()]
+    return [(title, rows) for title, rows in groups if rows]
+
+
+def _conduct(study: Study) -> list[dict[str, Any]]:
+    return [
+        {
+            "part": part.name,
+            "rows": [
+                {
+                    "charge": charge,
+                    "credit": words.number(charge.credit, "%"),
+                    "gain": words.number(charge.gain, "¤"),
+                }
+                for charge in rows
+            ],
+        }
+        for part, rows in charges(study)
+    ]
+
+
+def _completion(study: Study) -> list[tuple[str, list[str]]]:
+    """Completion by cause (rows) and scenario."""
+    found = [[completion_by_cause(run.book) for run in part.runs] for part in study.parts]
+    return [
+        (cause, [words.interval(estimate([run.get(cause) for run in runs]), "%") for runs in found])
+        for cause in CAUSES
+        if any(cause in run for runs in found for run in runs)
+    ]
+
+
+def _chains(study: Study, out: Path) -> list[dict[str, Any]]:
+    rows = []
+    for part in study.parts:
+        for run in part.runs:
+            if run.chain is not None:
+                path = os.path.relpath(run.chain.path, out)
+                rows.append({"part": part.name, "seed": run.seed, "facts": run.chain, "path": path,
+                             "megabytes": f"{run.chain.size_bytes / 1e6:.2f}"})  # fmt: skip
+    return rows
+
+
+def _versions() -> list[tuple[str, str]]:
+    return [("Python", platform.python_version()), *((name, metadata.version(name)) for name in PACKAGES)]
+
+
+def render_report(study: Study, out: Path) -> str:
+    """The report as HTML text; ``out`` is the folder that paths of ledgers are shown relative to."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    public = sum(metric.public is not None for metric in METRICS)
+    sound, chain_text = words.chain_sentence(study, public)
+    drawn = {
+        place: [picture._replace(svg=Markup(picture.svg)) for picture in found] for place, found in pictures(study).items()
+    }
+    first = study.parts[0]
+    return environment.get_template("report.html").render(
+        study=study,
+        names=[part.name for part in study.parts],
+        facts=_facts(first),
+        others=[(p.name, [f for f, g in zip(_facts(p), _facts(first), strict=True) if f != g]) for p in study.parts[1:]],
+        cards=_cards(study),
+        verdicts=_verdicts(study),
+        sound=sound,
+        chain_text=chain_text,
+        conduct=_conduct(study),
+        summary=_summary(study),
+        everything=[_row(study, metric) for metric in METRICS],
+        completion=_completion(study),
+        pictures=drawn,
+        story=event_story(study),
+        chains=_chains(study, out),
+        settings=[(p.name, yaml.safe_dump(p.scenario.model_dump(mode="json"), sort_keys=False)) for p in study.parts],
+        versions=_versions(),
+        public=public,
+        total=len(METRICS),
+        clock=lambda period: time_of(period, first.world.periods_per_day),
+    )
+
+
+def write_report(study: Study, out: Path) -> Path:
+    """Write ``report.html`` into ``out``; its path."""
+    path = out / "report.html"
+    path.write_text(render_report(study, out), encoding="utf-8")
+    return path

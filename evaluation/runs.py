@@ -1,0 +1,203 @@
+"""Runs: a scenario played with policies under a seed, and what of it is kept.
+
+Each run has its own ledger file, so a run is one world. Runs are spread over worker processes; a run's result does not
+depend on how many there are.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+
+from agents.policy import make_policies
+from envs.core import Core
+from envs.observe import Observer
+from envs.settings import Scenario, SettingsError
+from envs.types import Bools, Floats, Ints, Trace
+from envs.world import World, build_world
+from evaluation.daybook import DayBook, Diary
+from evaluation.ledger_figures import read_daybook
+from evaluation.measures import differing_figures
+from ledger.verify import verify_file
+
+HOOKS = ("quote", "deliver", "meter", "forge")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run to be done."""
+
+    scenario: Scenario
+    policies: Mapping[str, str]  # role → rule or checkpoint
+    seed: int
+    game: str  # staged or simultaneous
+    ledger: Path | None
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """A way to cheat of the scenario, and which parts of a period it touches."""
+
+    name: str
+    hooks: tuple[str, ...]
+    intensity: float
+
+
+@dataclass
+class Truth:
+    """What only the evaluator knows: who cheats and what really happened."""
+
+    malicious: Ints  # (N,) index into the run's behaviours, -1 honest
+    real_wh: Ints  # (T, N, 3) generation, consumption, storage
+    natural_wh: Ints  # (T, N) injection without orders
+    converged: Bools  # (T,)
+    rewards: dict[str, Floats]  # role → (T, agents)
+
+
+@dataclass
+class ChainFacts:
+    """The stored chain after the run, as an outsider finds it."""
+
+    path: Path
+    head: str
+    sound: bool
+    fault: str  # "" when sound
+    blocks: int
+    records: int
+    size_bytes: int
+    signing: str
+    differing: list[str] = field(default_factory=list)  # figures that the ledger does not reproduce
+
+
+@dataclass
+class RunResult:
+    """A finished run."""
+
+    scenario: str
+    seed: int
+    day: int  # of the profile year
+    book: DayBook
+    truth: Truth
+    behaviours: tuple[Behaviour, ...]
+    chain: ChainFacts | None  # None when the scenario keeps no ledger
+
+
+def play(job: Job) -> RunResult:
+    """Play one run to its end, check its ledger file and read the figures back from it."""
+    world = build_world(job.scenario)
+    policies = make_policies(job.scenario, job.policies)
+    for policy in policies.values():
+        policy.reset(job.seed)
+    unfinished = None if job.ledger is None else job.ledger.with_name(job.ledger.name + ".part")
+    if unfinished is not None:
+        _remove(unfinished)
+    core = Core(world, ledger_path=None if unfinished is None else str(unfinished))
+    core.reset(np.array([job.seed], np.uint64))
+    observer = Observer(world, core.max_cycles)
+    malicious, day = core.state.malicious[0].copy(), int(core.state.day[0])
+    diary = Diary(world, day)
+    real, natural, converged = [], [], []
+    rewards: dict[str, list[Floats]] = {role: [] for role in core.agents}
+    while not core.done:
+        trace = _step(core, observer, policies, job.game == "staged")
+        diary.write(trace)
+        energy = trace.energy
+        real.append(np.stack([c[0] for c in (energy.generated_wh, energy.consumed_wh, energy.storage_wh)], axis=1))
+        natural.append(energy.natural_wh[0])
+        converged.append(bool(energy.converged[0]))
+        for role, value in trace.reward.items():
+            rewards[role].append(value[0])
+    truth = Truth(
+        malicious, np.stack(real), np.stack(natural), np.array(converged),
+        {role: np.stack(values) for role, values in rewards.items()},
+    )  # fmt: skip
+    book = diary.close()
+    chain = None if job.ledger is None or unfinished is None else _chain(world, book, unfinished, job.ledger)
+    return RunResult(job.scenario.name, job.seed, day, book, truth, _behaviours(core), chain)
+
+
+def _step(core: Core, observer: Observer, policies: Mapping, staged: bool) -> Trace:  # type: ignore[type-arg]
+    """One period; in the simultaneous game everybody acts on what was public before it began."""
+
+    def act(role: str) -> np.ndarray:
+        return np.asarray(policies[role].act(observer.observe(role, core.state, core.stage, staged)))
+
+    if staged:
+        core.announce(act("eno"))
+        core.offer(act("aggregator"))
+        return core.close(act("prosumer"))
+    eno, aggregator, prosumer = act("eno"), act("aggregator"), act("prosumer")
+    core.announce(eno)
+    core.offer(aggregator)
+    return core.close(prosumer)
+
+
+def _behaviours(core: Core) -> tuple[Behaviour, ...]:
+    scenario, modules = core.world.scenario, core.mechanisms.behaviours
+    return tuple(
+        Behaviour(name, tuple(hook for hook in HOOKS if hasattr(module, hook)), misconduct.intensity)
+        for (name, misconduct), module in zip(scenario.malicious.items(), modules, strict=True)
+    )
+
+
+def _remove(path: Path) -> None:
+    """A ledger file and what an interrupted run may have left beside it."""
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+def _chain(world: World, book: DayBook, unfinished: Path, final: Path) -> ChainFacts:
+    """Move the finished file to its place, verify it, derive the public figures again from it."""
+    _remove(final)
+    os.replace(unfinished, final)
+    verdict = verify_file(final)
+    differing = differing_figures(world, book, read_daybook(final)) if verdict.sound else ["all: the chain is not sound"]
+    return ChainFacts(
+        final, verdict.head, verdict.sound, verdict.fault or "", verdict.blocks, verdict.records, final.stat().st_size,
+        verdict.signing, differing,
+    )  # fmt: skip
+
+
+def plan_jobs(
+    scenarios: Sequence[Scenario], policies: Mapping[str, str], seeds: Sequence[int], game: str, out: Path
+) -> list[Job]:
+    """All runs, every one checked before the first is played.
+
+    Raises:
+        SettingsError: two scenarios of one name, an unknown policy or grid.
+    """
+    jobs = []
+    seen: set[str] = set()
+    for scenario in scenarios:
+        slug = "".join(c if c.isalnum() or c in "-_." else "_" for c in scenario.name)
+        if slug in seen:
+            raise SettingsError(f"two scenarios are named {scenario.name!r}: give each its own name")
+        seen.add(slug)
+        build_world(scenario)
+        make_policies(scenario, policies)
+        for seed in seeds:
+            keeps = scenario.ledger.mode != "off"
+            ledger = out / "ledgers" / f"{slug}_seed{seed}.sqlite" if keeps else None
+            jobs.append(Job(scenario, dict(policies), seed, game, ledger))
+    return jobs
+
+
+def play_all(jobs: Sequence[Job], workers: int) -> Iterator[tuple[int, RunResult]]:
+    """(index of the job, its result) as runs finish; in this process when there is one worker."""
+    for job in jobs:
+        if job.ledger is not None:
+            job.ledger.parent.mkdir(parents=True, exist_ok=True)
+    if workers == 1 or len(jobs) == 1:
+        for index, job in enumerate(jobs):
+            yield index, play(job)
+        return
+    with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=get_context("spawn")) as pool:
+        futures = {pool.submit(play, job): index for index, job in enumerate(jobs)}
+        for future in as_completed(futures):
+            yield futures[future], future.result()

@@ -1,0 +1,139 @@
+"""One event told from its four linked records, with the blocks that hold them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from envs.types import CAUSES, FLOWS, GRID
+from evaluation.daybook import AGGREGATOR, AMOUNT, EVENT, FLOW, ORDER_WH, SITE, SUBSIDY_PRICE, VERIFIED, WHO, EventPage
+from evaluation.figures.style import time_of
+from evaluation.runs import RunResult
+from evaluation.study import Part, Study
+from ledger.show import event_view
+from ledger.store import Store
+
+SHORT = 12  # hexadecimal digits of a hash that are shown
+MOST_SITES = 12
+
+
+@dataclass
+class Step:
+    """A record of the event."""
+
+    kind: str
+    name: str
+    block: int
+    position: int
+    id: str
+    previous: str
+    says: list[str]
+
+
+@dataclass
+class Story:
+    """An event and its records."""
+
+    part: str
+    seed: int
+    event: int
+    title: str
+    steps: list[Step]
+    sites: list[list[str]]  # site, aggregator, ordered Wh a period, verified Wh, share, subsidy
+    hidden_sites: int
+
+
+def _chosen(study: Study) -> tuple[Part, RunResult, EventPage] | None:
+    """The grid event (else any event) with the most energy ordered, in the last scenario that keeps a ledger."""
+    for part in reversed(study.parts):
+        run = part.runs[0]
+        done = [page for page in run.book.events if page.ordered_wh > 0]
+        if run.chain is None or not run.chain.sound or not done:
+            continue
+        return part, run, max(done, key=lambda page: (page.request == GRID, page.ordered_wh, -page.event))
+    return None
+
+
+def _trigger(part: Part, page: EventPage) -> list[str]:
+    feeder = part.world.feeder
+    if page.request != GRID:
+        where = f"The upper level pays {page.upper_price / 1e6:g} ¤/kWh."
+    elif page.place >= 0:
+        where = f"Place: bus {feeder.bus_name[page.place]}."
+    else:
+        branch = -1 - page.place
+        where = f"Place: {'transformer' if feeder.is_transformer[branch] else 'line'} {feeder.branch_name[branch]}."
+    way = "more" if page.direction > 0 else "less"
+    return [
+        f"Cause: {CAUSES[page.cause]}. {where}",
+        f"Asked: {page.asked_wh / 1000:.2f} kWh {way} injection in each of {page.duration} periods, at most "
+        f"{page.reserve / 1e6:g} ¤/kWh.",
+    ]
+
+
+def _dispatch(page: EventPage) -> list[str]:
+    awards = "; ".join(f"aggregator {a}: {won / 1000:.2f} kWh at {price / 1e6:.3f} ¤/kWh" for a, _, won, price in page.awards if won)
+    low, high, loading = page.before
+    after_low, after_high, after_loading = page.after
+    check = "passed" if page.safe else "passed only with a cut of last resort, or not within its loops"
+    return [
+        f"Awards: {awards or 'none'}.",
+        f"Orders to {len(page.orders)} sites: {page.orders[:, ORDER_WH].sum() / 1000:.2f} kWh a period.",
+        f"Forecast without → with the orders: voltage {low / 1e6:.3f}–{high / 1e6:.3f} → {after_low / 1e6:.3f}–"
+        f"{after_high / 1e6:.3f} pu, highest loading {loading / 1e4:.0f} → {after_loading / 1e4:.0f} %.",
+        f"Safety check {check}; awards {'reopened' if page.reopened else 'not reopened'} ({page.loops} rounds).",
+    ]
+
+
+def _accounts(run: RunResult, page: EventPage) -> list[str]:
+    rows = run.book.payments[run.book.payments[:, EVENT] == page.event]
+    return [
+        f"{FLOWS[flow]}: {rows[rows[:, FLOW] == flow, AMOUNT].sum() / 1e6:.3f} ¤ in {(rows[:, FLOW] == flow).sum()} transfers"
+        for flow in np.unique(rows[:, FLOW]).tolist()
+    ]
+
+
+def _sites(page: EventPage) -> list[list[str]]:
+    table = []
+    for row in page.orders.tolist():
+        mine = page.verified[page.verified[:, WHO] == row[SITE]]
+        ordered = row[ORDER_WH] * len(mine)
+        done = int(mine[:, VERIFIED].sum())
+        table.append([
+            f"prosumer {row[SITE]}", f"aggregator {row[AGGREGATOR]}", f"{ordered / 1000:.2f}", f"{done / 1000:.2f}",
+            f"{100 * done / ordered:.0f}" if ordered else "–", f"{row[SUBSIDY_PRICE] / 1e6:.3f}",
+        ])  # fmt: skip
+    return table
+
+
+def event_story(study: Study) -> Story | None:
+    """The event that the report tells; None where no ledger holds one."""
+    chosen = _chosen(study)
+    if chosen is None:
+        return None
+    part, run, page = chosen
+    assert run.chain is not None
+    with Store.open(run.chain.path) as store:
+        records: list[dict[str, Any]] = [r for r in event_view(store, page.event)["records"] if r["kind"] != "REFUSAL"]
+    verified = [
+        f"Verified {page.verified_wh / 1000:.2f} of {page.ordered_wh / 1000:.2f} kWh, over {page.duration} periods."
+    ]
+    says = {
+        "TTX": ("Trigger", _trigger(part, page)),
+        "DTX": ("Dispatch", _dispatch(page)),
+        "VTX": ("Verification", verified),
+        "ATX": ("Accounting", _accounts(run, page)),
+    }
+    steps = [
+        Step(
+            record["kind"].capitalize(), says[record["kind"]][0], record["block"], record["position"],
+            record["id"][:SHORT], str(record["fields"]["previous"])[:SHORT], says[record["kind"]][1],
+        )
+        for record in records
+        if record["kind"] in says
+    ]  # fmt: skip
+    title = f"{CAUSES[page.cause]} at {time_of(page.start, part.world.periods_per_day)}"
+    sites = sorted(_sites(page), key=lambda row: -float(row[2]))
+    return Story(part.name, run.seed, page.event, title, steps, sites[:MOST_SITES], max(0, len(sites) - MOST_SITES))
