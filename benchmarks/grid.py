@@ -37,7 +37,7 @@ class Row(TypedDict):
     unit: str
 
 
-def rows() -> list[Row]:
+def run() -> list[Row]:
     """All figures of the grid and the dispatch."""
     return [*_power_flow_rows(), *_dispatch_rows()]
 
@@ -120,8 +120,12 @@ def _dispatch_rows() -> Iterator[Row]:
             yield Row(name=f"{rule.__name__}, {label}", value=spent / 256, unit="us/world")
         blocks = np.repeat(a[0], BLOCKS, axis=1)
         programme = partial(
-            linprog, price[0].ravel(), A_eq=blocks[:AWARD_ROWS], b_eq=lower[0, :AWARD_ROWS],
-            bounds=[(0.0, limit_kw) for limit_kw in size_kw[0].ravel()], method="highs",
+            linprog,
+            price[0].ravel(),
+            A_eq=blocks[:AWARD_ROWS],
+            b_eq=lower[0, :AWARD_ROWS],
+            bounds=[(0.0, limit_kw) for limit_kw in size_kw[0].ravel()],
+            method="highs",
         )
         if limits:
             programme = partial(programme, A_ub=-blocks[AWARD_ROWS:], b_ub=-lower[0, AWARD_ROWS:])
@@ -146,5 +150,5 @@ def _dispatch_cases(worlds: int, limits: int) -> tuple[np.ndarray, ...]:
 
 
 if __name__ == "__main__":
-    for row in rows():
+    for row in run():
         print(f"{row['value']:10.2f} {row['unit']:9} {row['name']}")

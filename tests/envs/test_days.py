@@ -61,7 +61,7 @@ def test_a_passed_check_holds_on_its_own_forecast(honest_day):
 
 def test_a_rule_earns_more_than_doing_nothing_in_every_role(honest_day):
     """One role idles, the others play their rules: the role that idles loses by it."""
-    core, traces = honest_day
+    _, traces = honest_day
     ruled = {role: sum(t.reward[role].sum() for t in traces) for role in ("prosumer", "aggregator", "eno")}
     for role, total in ruled.items():
         idle = core_of("rural_day", OFF)

@@ -62,7 +62,7 @@ def test_overrides_read_yaml_and_win_over_the_file():
     assert scenario.grid.band_high_pu == 1.04
     assert scenario.malicious["false_quote"].count == 2
     assert scenario.calendar.first_day == load_scenario("rural_day").calendar.first_day  # the file it extends
-    with pytest.raises(SettingsError, match="write key.subkey=value"):
+    with pytest.raises(SettingsError, match=r"write key\.subkey=value"):
         parse_overrides(["feed_in"])
 
 
