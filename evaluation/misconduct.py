@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from envs.types import USER_SHORTFALL
+from evaluation.daybook import AMOUNT, FLOW, PAYER
 from evaluation.measures.base import currency, kwh
 from evaluation.measures.conduct import deliveries, forged_turns, readings
 from evaluation.runs import RunResult
@@ -55,45 +57,49 @@ def _metering(part: Part, index: int) -> tuple[str, int, int, str, str]:
         "report more generation and less consumption than there was",
         false,
         caught,
-        f"{_each(part, kwh(slipped)):.2f} kWh a run believed wrongly; the operator paid for it as losses",
+        f"Believed wrongly: {_each(part, kwh(slipped)):.2f} kWh a run, within the tolerance; the operator paid for it as losses.",
         f"Witnesses. A reading more than {100 * standing.meter_tolerance:g} % and {standing.meter_tolerance_wh} Wh off is "
         f"replaced by theirs; credit falls by {100 * standing.false_meter_penalty:g} points each time.",
     )
 
 
-def _orders(part: Part, index: int) -> tuple[int, int, float, int]:
-    """(orders, short ones, undelivered kWh, users' orders) of a behaviour's players over all runs."""
-    orders = short = missing = 0
+def _orders(part: Part, index: int) -> tuple[int, int, float, float]:
+    """(orders, short ones, undelivered kWh a run, ¤ a run paid by the users for it) of a behaviour's players."""
+    orders = short = missing = paid = 0
     for run in part.runs:
         who, done = _players(run, index), deliveries(run.book)
         orders += int(done.orders[who].sum())
         short += int(done.short[who].sum())
         missing += int((done.ordered_wh - done.verified_wh)[who].sum())
-    return orders, short, kwh(missing), len(part.runs)
+        rows = run.book.payments[run.book.payments[:, FLOW] == USER_SHORTFALL]
+        paid += int(rows[who[rows[:, PAYER]], AMOUNT].sum())
+    return orders, short, _each(part, kwh(missing)), _each(part, currency(paid))
 
 
 def _delivering(part: Part, index: int) -> tuple[str, int, int, str, str]:
-    orders, short, missing, _ = _orders(part, index)
+    orders, short, missing, paid = _orders(part, index)
     factor = part.scenario.market.shortfall_factor
     return (
         "take orders and not act on them",
         orders,
         short,
-        f"{_each(part, missing):.2f} kWh a run not delivered; the user paid {factor:g} times its subsidy for it, its aggregator "
-        f"{factor:g} times its offer",
+        f"Not delivered: {missing:.2f} kWh a run. The cheats paid {paid:.2f} ¤ for it ({factor:g} times the subsidy), their "
+        f"aggregators {factor:g} times their offers; the grid got less relief.",
         "Verification. Delivery is metered energy against a baseline filed before the order was known; what is missing is "
         "paid back and credit follows what was delivered.",
     )
 
 
 def _quoting(part: Part, index: int) -> tuple[str, int, int, str, str]:
-    orders, short, missing, _ = _orders(part, index)
+    orders, short, missing, paid = _orders(part, index)
     return (
         "offer more flexibility than there is, at a low price",
         orders,
         short,
-        f"{_each(part, missing):.2f} kWh a run not delivered; paid for by the user and its aggregator",
-        "Verification, as above. An offer that stays within what the site can do is no harm, and goes unnoticed.",
+        f"Not delivered: {missing:.2f} kWh a run. The cheats paid {paid:.2f} ¤ for it; their aggregators, who vouched for the "
+        "offer, paid too.",
+        "Verification of what was delivered. A false offer that wins no more than the site can do does no harm and is not "
+        "noticed.",
     )
 
 
@@ -106,7 +112,7 @@ def _forging(part: Part, index: int) -> tuple[str, int, int, str, str]:
         "alter another node's record in a block of one's own",
         tried,
         refused,
-        "a turn was lost and the next producer drawn; no money moved",
+        "Nobody: a turn was lost and the next producer drawn; no money moved.",
         "The other nodes' check. An altered record no longer carries its sender's signature; the block is refused, the "
         f"refusal is sealed and credit falls by {100 * part.scenario.standing.forged_block_penalty:g} points.",
     )

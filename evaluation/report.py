@@ -42,6 +42,10 @@ CARDS = (
     ("Prosumers' gain over tariffs", None, "prosumers_gain"),
     ("Traded among peers", None, "traded_share"),
 )
+MONEY_ROWS = (
+    "sellers_gain", "buyers_saving", "users_shortfall_paid", "aggregators_shortfall_paid", "honest_mean_balance",
+    "malicious_mean_balance", "sum_of_all_accounts",
+)  # fmt: skip
 UNITS = {metric.name: metric.unit for metric in METRICS}
 
 
@@ -60,6 +64,9 @@ class Row:
 def label_of(name: str) -> str:
     """A metric's name as text."""
     text = name.replace("_", " ")
+    for ending, meaning in ((" without", ", without orders"), (" with", ", as lived")):
+        if text.endswith(ending):
+            text = text.removesuffix(ending) + meaning
     return text[:1].upper() + text[1:]
 
 
@@ -122,10 +129,14 @@ def _cards(study: Study) -> list[dict[str, Any]]:
 
 
 def _verdicts(study: Study) -> list[tuple[str, list[str]]]:
-    return [
-        (part.name, [words.grid_sentence(part), words.delivery_sentence(part), words.money_sentence(part)])
+    found = {
+        part.name: [words.grid_sentence(part), words.delivery_sentence(part), words.money_sentence(part)]
         for part in study.parts
-    ]
+    }
+    for part, rows in charges(study):
+        noticed = "; ".join(f"{c.behaviour}: {c.noticed} of {c.attempts}" for c in rows if c.attempts)
+        found[part.name].append(f"Misconduct that the market noticed, all seeds together: {noticed or 'none was tried'}.")
+    return list(found.items())
 
 
 def _summary(study: Study) -> list[tuple[str, list[Row]]]:
@@ -200,6 +211,7 @@ def render_report(study: Study, out: Path) -> str:
         summary=_summary(study),
         everything=[_row(study, metric) for metric in METRICS],
         completion=_completion(study),
+        money=[_row(study, metric) for metric in METRICS if metric.name in MONEY_ROWS],
         pictures=drawn,
         story=event_story(study),
         chains=_chains(study, out),

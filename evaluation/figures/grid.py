@@ -10,19 +10,22 @@ from matplotlib.figure import Figure
 from envs.types import CAUSES
 from envs.types import UPPER as UPPER_REQUEST
 from envs.world import World
-from evaluation.daybook import DayBook
+from evaluation.daybook import DayBook, EventPage
 from evaluation.figures.style import (
-    ALERT, FOURTH, INK, PAPER, SOFT, THIRD, WITH, WITHOUT, Picture, clock, draw, panel_size, panels, time_of,
+    ALERT, INK, PAPER, SERIES, SOFT, WITH, WITHOUT, Picture, clock, draw, panel_size, panels, time_of,
 )  # fmt: skip
 from evaluation.measures.base import lived
 from evaluation.study import Part, Study
 
-COLD_TO_HOT = ("#2c5f9e", "#6fa3cf", "#b9d3e6", "#cfd8cf", "#f2c9a1", "#e08a4a", "#b5352a")
+MOST_NAMES = 20  # events that can be named in full below their bars
+# Below the planning band, five steps inside it, above it.
+STEPS = ("#5b3f8f", "#e3eff0", "#bcd9dc", "#8fbfc5", "#5f9fa8", "#34808c", "#b5352a")
 
 
-def _limit_line(axis: Axes, value: float, text: str, style: str, colour: str) -> None:
+def _limit_line(axis: Axes, value: float, text: str, style: str, colour: str, right: bool = False) -> None:
     axis.axhline(value, color=colour, linewidth=1.0, linestyle=style)
-    axis.annotate(text, (0.005, value), xycoords=("axes fraction", "data"), fontsize=8, color=colour, va="bottom")
+    axis.annotate(text, (0.995 if right else 0.005, value), xycoords=("axes fraction", "data"), fontsize=8, color=colour,
+                  va="bottom", ha="right" if right else "left")  # fmt: skip
 
 
 def voltage_picture(study: Study) -> Picture:
@@ -43,8 +46,8 @@ def voltage_picture(study: Study) -> Picture:
                 _limit_line(axis, value, f"planning {value:g} pu", "-", ALERT)
             low, high = float(part.world.feeder.band_low_pu.max()), float(part.world.feeder.band_high_pu.min())
             for value in (low, high):
-                _limit_line(axis, value, f"net's own {value:g} pu", ":", SOFT)
-            axis.set_ylim(low - 0.01, high + 0.015)
+                _limit_line(axis, value, f"net's own {value:g} pu", ":", SOFT, right=True)
+            axis.set_ylim(min(low, grid.band_low_pu) - 0.005, max(high, grid.band_high_pu, float(twin.max())) + 0.01)
             clock(axis, book.periods, part.world.periods_per_day)
             axis.set_ylabel("voltage (pu)")
             axis.legend(loc="center left")
@@ -82,6 +85,15 @@ def loading_picture(study: Study) -> Picture:
     return Picture(title, caption, draw(paint, *panel_size(len(study.parts)), title))
 
 
+def _name(page: EventPage, world: World, short: bool) -> str:
+    """An event under its bars: when, why, which way."""
+    when = time_of(page.start, world.periods_per_day)
+    if short:
+        return when
+    cause = "order" if page.request == UPPER_REQUEST else CAUSES[page.cause].replace("-", "-\n")
+    return f"{when}\n{'more' if page.direction > 0 else 'less'}\n{cause}"
+
+
 def _timeline(axis: Axes, part: Part) -> None:
     pages = sorted(part.runs[0].book.events, key=lambda page: page.event)
     axis.set_ylabel("energy (kWh)")
@@ -97,12 +109,9 @@ def _timeline(axis: Axes, part: Part) -> None:
     )
     for k, (label, colour, wh) in enumerate(series):
         axis.bar(x + (k - 1) * 0.27, np.array(wh) / 1000.0, 0.25, color=colour, label=label)
-    names = [
-        f"{time_of(page.start, part.world.periods_per_day)}\n{'order' if page.request == UPPER_REQUEST else CAUSES[page.cause]}"
-        f"\n{'more' if page.direction > 0 else 'less'}"
-        for page in pages
-    ]
-    axis.set_xticks(x, names, fontsize=7.5)
+    crowded = len(pages) > MOST_NAMES
+    axis.set_xticks(x, [_name(page, part.world, crowded) for page in pages], fontsize=7.5, rotation=90 if crowded else 0)
+    axis.set_ylim(0, 1.2 * max(max(wh) for _, _, wh in series) / 1000.0 + 1e-3)
     axis.legend(loc="upper right", ncols=3)
 
 
@@ -133,7 +142,7 @@ def worst_period(world: World, book: DayBook) -> int:
 
 
 def _map(axis: Axes, world: World, voltage: np.ndarray, loading: np.ndarray, norm: BoundaryNorm) -> None:
-    feeder, colours = world.feeder, ListedColormap(COLD_TO_HOT)
+    feeder, colours = world.feeder, ListedColormap(STEPS)
     x, y = feeder.position[:, 0], feeder.position[:, 1]
     limit = world.scenario.grid.loading_limit
     for bus in range(1, feeder.bus_count):
@@ -156,16 +165,19 @@ def map_picture(study: Study) -> Picture:
     part = study.parts[0]
     book, world, grid = part.runs[0].book, part.world, part.scenario.grid
     when = worst_period(world, book)
-    edges = np.round(np.linspace(2.0 - grid.band_high_pu, grid.band_high_pu, 6), 4)
-    bounds = [0.0, *edges, 9.0]
-    norm = BoundaryNorm(bounds, len(COLD_TO_HOT))
+    seen = np.concatenate([lived(book, twin)[0][when] for twin in (True, False)])
+    # The steps span what occurs inside the band, widened to thousandths.
+    inner = np.clip([np.floor(seen.min() * 1e3) / 1e3, np.ceil(seen.max() * 1e3) / 1e3], grid.band_low_pu, grid.band_high_pu)
+    edges = np.linspace(inner[0], max(inner[1], inner[0] + 1e-3), len(STEPS) - 1)
+    norm = BoundaryNorm([0.0, *edges[:-1], edges[-1] + 1e-6, 9.0], len(STEPS))
 
     def paint(figure: Figure) -> None:
         for axis, twin in zip(panels(figure, ["without orders", "as lived"]), (True, False), strict=True):
             voltage, loading = lived(book, twin)
             _map(axis, world, voltage[when], loading[when], norm)
-        names = [f"< {edges[0]:g}", *(f"{a:g}–{b:g}" for a, b in zip(edges[:-1], edges[1:], strict=True)), f"> {edges[-1]:g}"]
-        handles = [axis.scatter([], [], color=colour, edgecolors=INK, linewidths=0.7, s=70) for colour in COLD_TO_HOT]
+        steps = [f"{a:.3f}–{b:.3f}" for a, b in zip(edges[:-1], edges[1:], strict=True)]
+        names = [f"< {edges[0]:.3f}", *steps, f"> {edges[-1]:.3f}"]
+        handles = [axis.scatter([], [], color=colour, edgecolors=INK, linewidths=0.7, s=70) for colour in STEPS]
         figure.legend(handles, names, loc="outside lower center", ncols=len(names), title="voltage (pu)", fontsize=8)
 
     title = "The feeder in its worst period"
@@ -180,7 +192,6 @@ def completion_picture(study: Study) -> Picture:
     """Completion of demand response by scenario and kind of event, with intervals over seeds."""
     kinds = (("all events", "completion"), ("own grid", "completion_grid_events"), ("upper level", "completion_upper_level"),
              ("honest sites", "completion_honest"), ("malicious sites", "completion_malicious"))  # fmt: skip
-    colours = (WITH, WITHOUT, THIRD, FOURTH)
 
     def paint(figure: Figure) -> None:
         axis = figure.subplots()
@@ -189,7 +200,7 @@ def completion_picture(study: Study) -> Picture:
             found = [part.estimate(metric) for _, metric in kinds]
             y = np.arange(len(kinds)) + (k - (len(study.parts) - 1) / 2.0) * height
             means = [e.mean or 0.0 for e in found]
-            axis.barh(y, means, height * 0.9, color=colours[k % 4], label=part.name,
+            axis.barh(y, means, height * 0.9, color=SERIES[k % len(SERIES)], label=part.name,
                       xerr=[e.half_width or 0.0 for e in found], ecolor=INK, capsize=2.5)  # fmt: skip
             for at, e in zip(y, found, strict=True):
                 axis.annotate("–" if e.mean is None else f"{e.mean:.1f} %", (1.5, at), va="center", fontsize=8,

@@ -24,7 +24,7 @@ VARIABLES = {
     INK: "--ink", SOFT: "--soft", GRID_LINE: "--line", PAPER: "--paper", WITH: "--blue", WITHOUT: "--orange",
     THIRD: "--green", FOURTH: "--violet", ALERT: "--red",
 }  # fmt: skip
-SERIES = (WITH, WITHOUT, THIRD, FOURTH)
+SERIES = (WITH, FOURTH, THIRD, WITHOUT)  # scenarios
 SETTINGS = {
     "svg.hashsalt": "gridpact", "svg.fonttype": "none", "font.size": 10, "font.family": "DejaVu Sans",
     "axes.edgecolor": SOFT, "axes.labelcolor": INK, "axes.titlecolor": INK, "text.color": INK, "xtick.color": SOFT,
@@ -59,7 +59,8 @@ def _inline(svg: str, label: str) -> str:
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     svg = re.sub(r' xmlns(:xlink)?="[^"]*"', "", svg).replace("xlink:href", "href")
-    svg = re.sub(r' id="[A-Za-z][A-Za-z0-9]*(?:\.[a-z]+)?_[^"]*"', "", svg)  # names of groups, the same in every figure
+    # Names of groups are the same in every figure and nothing refers to them; those of clips and markers stay.
+    svg = re.sub(r' id="(?!C\d+_)[A-Za-z][\w.]*_\d+"', "", svg)
     head, body = svg.split(">", 1)
     box = re.search(r'viewBox="([^"]*)"', head)
     assert box is not None

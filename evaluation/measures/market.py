@@ -14,6 +14,14 @@ from evaluation.measures.base import Metric, Value, currency, flow_sum, kwh, rat
 if TYPE_CHECKING:
     from evaluation.runs import RunResult
 
+SIDES = {
+    "net sellers": "prosumers that injected more than they drew, together",
+    "net buyers": "the other prosumers, together",
+    "aggregators": "all aggregators together",
+    "operator": "the operator of the grid",
+    "supplier": "buys surplus and sells deficit at the tariffs",
+    "upper level": "the grid above, which orders flexibility",
+}
 ROLES = ("prosumer", "aggregator", "eno")
 
 
@@ -81,9 +89,9 @@ METRICS = [
            "transformer flow plus accepted injections, less technical losses: energy that meters got wrong",
            public=lambda w, b: kwh((b.losses_wh - b.technical_wh).sum()), better=-1),
     *(
-        Metric("money", f"{name.replace(' ', '_').replace('-', '_')}_balance", "¤", f"all {name} together, at the end",
+        Metric("money", f"{name.replace(' ', '_').replace('-', '_')}_balance", "¤", meaning,
                public=lambda w, b, n=name: sides(b)[n], summary=True)
-        for name in ("net sellers", "net buyers", "aggregators", "operator", "supplier", "upper level")
+        for name, meaning in SIDES.items()
     ),
     Metric("money", "sum_of_all_accounts", "¤", "must be exactly 0", public=lambda w, b: currency(b.balance.sum())),
     Metric("money", "prosumers_gain", "¤", "prosumers' money beyond what the tariffs alone would give for the same energy",
