@@ -11,8 +11,8 @@ from envs.settings import SettingsError
 ROLES = ("prosumer", "aggregator", "eno")
 HEAD = """# Action and observation spaces
 
-Made by `python -m envs {name}`; the same tables come from `energy_market_v0.tables("{name}")`. Every action is a float32
-box [-1, 1]; a column maps it linearly to its range. Observations are float32, normalised, clipped to ±10.
+Made by `python -m envs {name}`; the same tables come from `energy_market_v0.tables("{name}")`. Every action is a
+float32 box [-1, 1]; a column maps it linearly to its range. Observations are float32, normalised, clipped to ±10.
 """
 
 

@@ -26,6 +26,26 @@ class Column:
     high: float
 
 
+# Columns of a prosumer's action, in the order of ``prosumer_columns``; preferences for aggregators follow.
+(
+    OPENING,
+    LIMIT,
+    QUANTITY,
+    REQUOTE,
+    FLEX_SHARE,
+    FLEX_DOWN,
+    FLEX_UP,
+    FLEX_STEP,
+    STORAGE,
+    SHED,
+    STORAGE_PLAN,
+    SCHEDULE_SHIFT,
+    PREFERS,
+) = range(13)
+SUBSIDY, OFFER_PRICE, OFFER_VOLUME, THRESHOLD = range(4)  # an aggregator's
+VOLUME, RESERVE = range(2)  # the operator's
+
+
 def prosumer_columns(scenario: Scenario) -> list[Column]:
     """Limit order, re-quote rule, flexibility blocks, set points, filed schedule, choice of aggregator."""
     top = float(scenario.market.max_price)

@@ -8,6 +8,27 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from envs.actions import (
+    FLEX_DOWN,
+    FLEX_SHARE,
+    FLEX_STEP,
+    FLEX_UP,
+    LIMIT,
+    OFFER_PRICE,
+    OFFER_VOLUME,
+    OPENING,
+    PREFERS,
+    QUANTITY,
+    REQUOTE,
+    RESERVE,
+    SCHEDULE_SHIFT,
+    SHED,
+    STORAGE,
+    STORAGE_PLAN,
+    SUBSIDY,
+    THRESHOLD,
+    VOLUME,
+)
 from envs.resources import load, photovoltaic, storage
 from envs.types import BLOCKS, HORIZON, HOURS, PPM, REQUESTS, UPPER, Floats, Quotes, Stage, State
 from envs.world import World
@@ -15,20 +36,20 @@ from envs.world import World
 
 def announce(world: World, stage: Stage, action: Floats) -> None:
     """Stage one, the operator: volume asked and reserve price. ``action`` (B, 1, 2) in physical units."""
-    need_wh = np.rint(stage.need_w * HOURS * action[:, 0, 0:1])
+    need_wh = np.rint(stage.need_w * HOURS * action[:, 0, VOLUME, None])
     # Of an upper-level order no more can be asked than was ordered.
     need_wh[:, UPPER] = np.minimum(need_wh[:, UPPER], np.rint(stage.need_w[:, UPPER] * HOURS))
     stage.asked_wh[:] = np.where(stage.cause > 0, need_wh, 0.0).astype(np.int64)
-    stage.reserve[:] = np.rint(action[:, 0, 1:2]).astype(np.int64)
+    stage.reserve[:] = np.rint(action[:, 0, RESERVE, None]).astype(np.int64)
     stage.closed = 1
 
 
 def offer(world: World, stage: Stage, action: Floats) -> None:
     """Stage two, the aggregators: public subsidy and sealed offer. ``action`` (B, A, 4) in physical units."""
-    stage.subsidy[:] = np.rint(action[:, :, 0]).astype(np.int64)
-    stage.offer_price[:] = np.rint(action[:, :, 1]).astype(np.int64)
-    stage.offer_wh[:] = np.rint(stage.asked_wh[:, :, None] * action[:, None, :, 2]).astype(np.int64)
-    stage.threshold_ppm[:] = np.rint(action[:, :, 3] * PPM).astype(np.int64)
+    stage.subsidy[:] = np.rint(action[:, :, SUBSIDY]).astype(np.int64)
+    stage.offer_price[:] = np.rint(action[:, :, OFFER_PRICE]).astype(np.int64)
+    stage.offer_wh[:] = np.rint(stage.asked_wh[:, :, None] * action[:, None, :, OFFER_VOLUME]).astype(np.int64)
+    stage.threshold_ppm[:] = np.rint(action[:, :, THRESHOLD] * PPM).astype(np.int64)
     stage.closed = 2
 
 
@@ -73,16 +94,16 @@ def _quote(
         for i in range(set_w.shape[1]):
             a = action[b, i]
             lowest, highest = storage.limits_w(charge[b, i], capacity_wh[i], rated_w[i], efficiency[i], 1)
-            power = min(max(a[8] * rated_w[i], lowest), highest)
+            power = min(max(a[STORAGE] * rated_w[i], lowest), highest)
             set_w[b, i] = power
-            shed = a[9]
+            shed = a[SHED]
             # Surplus or need as the site expects it, running orders included.
             expected = site_pv[b, 0, i] - site_load[b, 0, i] * (1.0 - flexible * shed) + power
             if live[b, 0, i] < 0.0:
                 expected = min(expected, baseline[b, 0, i] + live[b, 0, i])
             elif live[b, 0, i] > 0.0:
                 expected = max(expected, baseline[b, 0, i] + live[b, 0, i])
-            quantity[b, i] = np.int64(np.rint(expected * HOURS * a[2]))
+            quantity[b, i] = np.int64(np.rint(expected * HOURS * a[QUANTITY]))
             for r in range(REQUESTS):
                 way = direction[b, r]
                 if way == 0:
@@ -91,16 +112,16 @@ def _quote(
                     way, duration[b, r], b, i, live, site_pv, site_load, power, shed, charge[b, i], capacity_wh[i],
                     rated_w[i], efficiency[i], flexible,
                 )  # fmt: skip
-                total = np.int64(np.floor(reach * a[4] * HOURS))
+                total = np.int64(np.floor(reach * a[FLEX_SHARE] * HOURS))
                 block_wh[b, r, i, 0] = total // 2
                 block_wh[b, r, i, 1] = total - total // 2
-                first = a[5] if way < 0 else a[6]
+                first = a[FLEX_DOWN] if way < 0 else a[FLEX_UP]
                 block_price[b, r, i, 0] = np.int64(np.rint(first))
-                block_price[b, r, i, 1] = np.int64(np.rint(first + a[7]))
+                block_price[b, r, i, 1] = np.int64(np.rint(first + a[FLEX_STEP]))
             after = storage.advance_wh(charge[b, i], capacity_wh[i], power, efficiency[i])
             _schedule(
-                site_pv, site_load, b, i, after, capacity_wh[i], rated_w[i], efficiency[i], a[10] * rated_w[i],
-                a[11] * capacity_w[i], schedule,
+                site_pv, site_load, b, i, after, capacity_wh[i], rated_w[i], efficiency[i],
+                a[STORAGE_PLAN] * rated_w[i], a[SCHEDULE_SHIFT] * capacity_w[i], schedule,
             )  # fmt: skip
 
 
@@ -115,15 +136,15 @@ def quote(world: World, state: State, stage: Stage, action: Floats) -> Quotes:
     """
     worlds, sites = action.shape[:2]
     quotes = Quotes(
-        opening_price=np.rint(action[:, :, 0]).astype(np.int64),
-        limit_price=np.rint(action[:, :, 1]).astype(np.int64),
+        opening_price=np.rint(action[:, :, OPENING]).astype(np.int64),
+        limit_price=np.rint(action[:, :, LIMIT]).astype(np.int64),
         quantity_wh=np.zeros((worlds, sites), np.int64),
-        requote_ppm=np.rint(action[:, :, 3] * PPM).astype(np.int64),
+        requote_ppm=np.rint(action[:, :, REQUOTE] * PPM).astype(np.int64),
         block_wh=np.zeros((worlds, REQUESTS, sites, BLOCKS), np.int64),
         block_price=np.zeros((worlds, REQUESTS, sites, BLOCKS), np.int64),
         storage_w=np.zeros((worlds, sites)),
-        shed_ppm=np.rint(action[:, :, 9] * PPM).astype(np.int64),
-        preference=action[:, :, 12:],
+        shed_ppm=np.rint(action[:, :, SHED] * PPM).astype(np.int64),
+        preference=action[:, :, PREFERS:],
         schedule_w=np.zeros((worlds, HORIZON, sites)),
     )
     _quote(
