@@ -28,7 +28,7 @@ EPILOG = """\
 examples:
   python train.py configs/training/tiny.yaml                         seconds: shows that the whole path works
   python train.py configs/training/rural_day.yaml --out checkpoints/summer
-  python train.py tiny --set ppo.lr=1e-4 --set policies.eno=planner  single settings; the operator plays by a rule
+  python train.py tiny --set ppo.lr=0.0003 --set policies.eno=planner single settings; a rule plays the operator
   python train.py tiny --set iterations=60 --resume                  go on with checkpoints/tiny up to iteration 60
   python evaluate.py --policy prosumer=checkpoints/tiny              play it against the rules
 
@@ -163,7 +163,7 @@ def main(arguments: list[str] | None = None) -> int:
 if __name__ == "__main__":
     # RLlib iterates over sets of agent names, so results depend on the hash seed; and two small networks gain
     # nothing from many threads. Both have to be set before Python and torch start.
-    fixed = {"PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1", "RAY_USAGE_STATS_ENABLED": "0", "PYTHONWARNINGS": "ignore"}
+    fixed = {"PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore", "RAY_USAGE_STATS_ENABLED": "0"}
     if any(os.environ.get(key) != value for key, value in fixed.items()):
         os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **fixed})
     sys.exit(main())

@@ -25,7 +25,10 @@ def _perceptron(inputs: int, hidden: Sequence[int], outputs: int, last_gain: flo
 
 
 class Actor(nn.Module):
-    """Diagonal Gaussian over actions; what leaves the box [-1, 1] is clipped to it, in training and in play."""
+    """Diagonal Gaussian over actions, its mean kept inside the box [-1, 1] by a tanh; samples beyond are clipped.
+
+    A mean without bound can drift so far out that every sample is clipped to the same action and nothing is learned.
+    """
 
     def __init__(self, observations: int, actions: int, hidden: Sequence[int], exploration_std: float) -> None:
         super().__init__()
@@ -35,7 +38,7 @@ class Actor(nn.Module):
 
     def forward(self, observations: torch.Tensor) -> torch.Tensor:
         """(rows, F) → (rows, 2 K): means, then logarithms of the standard deviations."""
-        mean = self.mean(observations)
+        mean = torch.tanh(self.mean(observations))
         return torch.cat([mean, self.log_std.expand_as(mean)], dim=-1)
 
     def export(self) -> dict[str, NDArray[np.float32]]:

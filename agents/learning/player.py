@@ -6,7 +6,7 @@ bytes of that world alone; a matrix product of a linear algebra library does not
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from math import tanh
 
 import numpy as np
@@ -21,7 +21,7 @@ class LearnedPolicy:
     """A trained policy of one role; deterministic, keeps no memory between periods.
 
     Args:
-        weights: ``weight_k`` (inputs, outputs) and ``bias_k`` (outputs,) of each layer, tanh between the layers.
+        weights: ``weight_k`` (inputs, outputs) and ``bias_k`` (outputs,) of each layer, a tanh after each.
         role: which role it plays.
         game: the game it was trained on, "simultaneous" or "staged".
     """
@@ -44,26 +44,19 @@ class LearnedPolicy:
         if observations.shape[-1] != width:
             raise ValueError(f"{self.role}: observations of {observations.shape[-1]} columns, trained was on {width}")
         rows = np.ascontiguousarray(observations.reshape(-1, width), np.float64)
-        actions = forward_rows(rows, self._layers)
-        return np.clip(actions, -1.0, 1.0).astype(np.float32).reshape(*observations.shape[:-1], count)
-
-
-def forward_rows(rows: Floats, layers: Sequence[tuple[Floats, Floats]]) -> Floats:
-    """(rows, F) → (rows, K) through linear layers with tanh between them."""
-    for k, (weight, bias) in enumerate(layers):
-        rows = _layer(rows, weight, bias, k < len(layers) - 1)
-    return rows
+        for weight, bias in self._layers:
+            rows = _layer(rows, weight, bias)
+        return rows.astype(np.float32).reshape(*observations.shape[:-1], count)
 
 
 @njit(cache=True)
-def _layer(rows: Floats, weight: Floats, bias: Floats, squash: bool) -> Floats:
+def _layer(rows: Floats, weight: Floats, bias: Floats) -> Floats:
     out = np.empty((rows.shape[0], weight.shape[1]))
     for r in range(rows.shape[0]):
         out[r] = bias
         for i in range(weight.shape[0]):
             for o in range(weight.shape[1]):
                 out[r, o] += rows[r, i] * weight[i, o]
-        if squash:
-            for o in range(weight.shape[1]):
-                out[r, o] = tanh(out[r, o])
+        for o in range(weight.shape[1]):
+            out[r, o] = tanh(out[r, o])
     return out

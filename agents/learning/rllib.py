@@ -219,9 +219,13 @@ class Trainer:
             num_cpus=settings.num_env_runners + 1, num_gpus=0, include_dashboard=False, log_to_driver=False,
             logging_level=logging.ERROR, object_store_memory=200 * 2**20,
         )  # fmt: skip
-        self.algorithm = make_config(settings, stream).build_algo()
-        if resume is not None:
-            self.algorithm.restore_from_path(str(resume.resolve()))
+        try:
+            self.algorithm = make_config(settings, stream).build_algo()
+            if resume is not None:
+                self.algorithm.restore_from_path(str(resume.resolve()))
+        except BaseException:
+            ray.shutdown()
+            raise
 
     def train(self) -> dict[str, float]:
         """One iteration: play, then update.

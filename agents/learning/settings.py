@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from agents.policy import ROLES
+from agents.policy import ROLES, make_policies
 from envs.settings import (
     CONFIG_ROOT,
     Fraction,
@@ -66,6 +66,12 @@ class PpoSettings(Section):
     hidden: Annotated[tuple[Count, ...], Field(min_length=1, max_length=8)] = (64, 64)
     exploration_std: Positive = 0.5  # of an action at the start; the box is [-1, 1]
 
+    @model_validator(mode="after")
+    def _batches(self) -> PpoSettings:
+        if self.minibatch_size > self.train_batch_size:
+            raise ValueError(f"minibatch_size must be at most train_batch_size ({self.train_batch_size})")
+        return self
+
 
 class TrainingSettings(Section):
     """Everything that defines a training run."""
@@ -87,7 +93,8 @@ def load_training(config: str | Path, overrides: Mapping[str, Any] | None = None
     """Training settings from a YAML file or a name under ``configs/training``, single keys replaced by ``overrides``.
 
     Raises:
-        SettingsError: one line naming file, key, value and what is allowed; the scenario is checked too.
+        SettingsError: one line naming file, key, value and what is allowed; the scenario and the policies that do not
+            learn are checked too.
     """
     path = Path(config)
     if path.suffix not in (".yaml", ".yml"):
@@ -96,9 +103,13 @@ def load_training(config: str | Path, overrides: Mapping[str, Any] | None = None
     values.setdefault("name", path.stem)
     settings = validate(TrainingSettings, values, str(path))
     try:
-        scenario_of(settings)
+        scenario = scenario_of(settings)
     except SettingsError as error:
         raise SettingsError(f"{path}: scenario: {error}") from None
+    try:
+        make_policies(scenario, settings.policies.fixed)
+    except SettingsError as error:
+        raise SettingsError(f"{path}: policies: {error}") from None
     return settings
 
 
@@ -113,8 +124,18 @@ def check_resumable(before: TrainingSettings, now: TrainingSettings, folder: Pat
     Raises:
         SettingsError: naming the first setting that differs.
     """
-    free = {"iterations", "save_every", "num_env_runners"}
-    for key in sorted(set(TrainingSettings.model_fields) - free):
-        old, new = getattr(before, key), getattr(now, key)
+    free = {"name", "iterations", "save_every", "num_env_runners"}
+    old_keys, new_keys = _flat(before.model_dump(exclude=free)), _flat(now.model_dump(exclude=free))
+    for key in sorted(old_keys.keys() | new_keys.keys()):
+        old, new = old_keys.get(key), new_keys.get(key)
         if old != new:
             raise SettingsError(f"{folder}: --resume needs the settings of before; {key} was {old!r}, now {new!r}")
+
+
+def _flat(values: Mapping[str, Any], before: str = "") -> dict[str, Any]:
+    """Nested mapping → {"ppo.lr": …}."""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        name = f"{before}{key}"
+        flat |= _flat(value, f"{name}.") if isinstance(value, Mapping) else {name: value}
+    return flat
