@@ -64,22 +64,50 @@ def parser() -> argparse.ArgumentParser:
     made = _Parser(
         prog="evaluate.py", description=HELP, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    made.add_argument("scenarios", nargs="*", metavar="SCENARIO",
-                      help=f"YAML file, or name under configs/scenarios (default: {' '.join(DEFAULT_SCENARIOS)})")
+    made.add_argument(
+        "scenarios",
+        nargs="*",
+        metavar="SCENARIO",
+        help=f"YAML file, or name under configs/scenarios (default: {' '.join(DEFAULT_SCENARIOS)})",
+    )
     made.add_argument("--seeds", type=_whole(1, 1000), default=5, metavar="N", help="runs of each scenario (default 5)")
-    made.add_argument("--first-seed", type=_whole(0, 2**62), default=0, metavar="K", help="seeds are K, K+1, … (default 0)")
+    made.add_argument(
+        "--first-seed", type=_whole(0, 2**62), default=0, metavar="K", help="seeds are K, K+1, … (default 0)"
+    )
     rules = ", ".join(f"{role}={name}" for role, name in DEFAULT_RULES.items())
-    made.add_argument("--policy", action="append", default=[], metavar="ROLE=NAME",
-                      help=f"a rule of agents/rules or a checkpoint folder for a role; repeatable (default: {rules})")
-    made.add_argument("--game", choices=GAMES[::-1], default="staged",
-                      help="staged: each role sees what the roles before it said; simultaneous: only the last period's "
-                      "announcements (default staged)")
-    made.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides",
-                      help="override a setting of every scenario, for example market.feed_in=90000; repeatable")
-    made.add_argument("--workers", type=_whole(1, 256), default=2, metavar="N",
-                      help="processes to play in (default 2); results do not depend on it")
-    made.add_argument("--out", type=Path, default=Path("results"), metavar="OUT", help="folder for the outputs (default results)")
-    return made  # fmt: skip
+    made.add_argument(
+        "--policy",
+        action="append",
+        default=[],
+        metavar="ROLE=NAME",
+        help=f"a rule of agents/rules or a checkpoint folder for a role; repeatable (default: {rules})",
+    )
+    made.add_argument(
+        "--game",
+        choices=GAMES[::-1],
+        default="staged",
+        help="staged: each role sees what the roles before it said; simultaneous: only the last period's "
+        "announcements (default staged)",
+    )
+    made.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        dest="overrides",
+        help="override a setting of every scenario, for example market.feed_in=90000; repeatable",
+    )
+    made.add_argument(
+        "--workers",
+        type=_whole(1, 256),
+        default=2,
+        metavar="N",
+        help="processes to play in (default 2); results do not depend on it",
+    )
+    made.add_argument(
+        "--out", type=Path, default=Path("results"), metavar="OUT", help="folder for the outputs (default results)"
+    )
+    return made
 
 
 def _policies(pairs: Sequence[str]) -> dict[str, str]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -192,7 +193,7 @@ class Diary:
 
     def close(self) -> DayBook:
         """The finished day book."""
-        arrays = {name: np.stack(values) for name, values in self.series.items()}
+        arrays: dict[str, Any] = {name: np.stack(values) for name, values in self.series.items()}
         return DayBook(
             sites=self.world.sites,
             aggregators=self.world.aggregators,
@@ -214,10 +215,15 @@ def _page(trace: Trace, r: int) -> EventPage:
         if plan.admitted_wh[0, r, a] or plan.awarded_wh[0, r, a]
     ]
     orders = [
-        [i, (a := int(plan.member[0, i])), int(plan.ordered_wh[0, r, i]), int(stage.subsidy[0, a]),
-         round(float(stage.baseline_w[0, 0, i]))]
+        [
+            i,
+            (a := int(plan.member[0, i])),
+            int(plan.ordered_wh[0, r, i]),
+            int(stage.subsidy[0, a]),
+            round(float(stage.baseline_w[0, 0, i])),
+        ]
         for i in np.flatnonzero(plan.ordered_wh[0, r]).tolist()
-    ]  # fmt: skip
+    ]
     cut = plan.cut_wh[0] if r == GRID else np.zeros(0, np.int64)
     return EventPage(
         event=event_id(trace.period, r),

@@ -70,8 +70,9 @@ def read_daybook(path: str | Path) -> DayBook:
         raise ValueError(f"{path}: the ledger holds no period that was lived")
     sites, aggregators = reader.count(Role.PROSUMER), reader.count(Role.AGGREGATOR)
     producers = [reader.index.get(address, -1) for address in reader.producers[1 : len(grid) + 1]]
-    history = sorted((reader.index[h["site"]], sum(h["generated_wh"]), sum(h["consumed_wh"])) for h in
-                     reader.by_kind[Kind.HISTORY])  # fmt: skip
+    history = sorted(
+        (reader.index[h["site"]], sum(h["generated_wh"]), sum(h["consumed_wh"])) for h in reader.by_kind[Kind.HISTORY]
+    )
     weeks = np.zeros((sites, 2), np.int64)
     for site, generated, consumed in history:
         if site < sites:
@@ -82,8 +83,10 @@ def read_daybook(path: str | Path) -> DayBook:
 
     accepted, caught = _accepted(reader, len(grid), sites)
     credit, score = _credit(reader, len(grid), sites + aggregators)
-    trades = [[t["period"], reader.index[t["buyer"]], reader.index[t["seller"]], t["energy_wh"], t["price_micro"]]
-              for t in reader.by_kind[Kind.TRADE]]  # fmt: skip
+    trades = [
+        [t["period"], reader.index[t["buyer"]], reader.index[t["seller"]], t["energy_wh"], t["price_micro"]]
+        for t in reader.by_kind[Kind.TRADE]
+    ]
     refusals = [(body["height"] - 1, reader.index[body["producer"]]) for body in reader.by_kind[Kind.REFUSAL]]
     return DayBook(
         sites=sites,

@@ -57,8 +57,10 @@ def _metering(part: Part, index: int) -> tuple[str, int, int, str, str]:
         "report more generation and less consumption than there was",
         false,
         caught,
-        f"Believed wrongly: {_each(part, kwh(slipped)):.2f} kWh a run, within the tolerance; the operator paid for it as losses.",
-        f"Witnesses. A reading more than {100 * standing.meter_tolerance:g} % and {standing.meter_tolerance_wh} Wh off is "
+        f"Believed wrongly: {_each(part, kwh(slipped)):.2f} kWh a run, within the tolerance; the operator paid for "
+        "it as losses.",
+        f"Witnesses. A reading more than {100 * standing.meter_tolerance:g} % and {standing.meter_tolerance_wh} Wh "
+        "off is "
         f"replaced by theirs; credit falls by {100 * standing.false_meter_penalty:g} points each time.",
     )
 
@@ -83,9 +85,11 @@ def _delivering(part: Part, index: int) -> tuple[str, int, int, str, str]:
         "take orders and not act on them",
         orders,
         short,
-        f"Not delivered: {missing:.2f} kWh a run. The cheats paid {paid:.2f} ¤ for it ({factor:g} times the subsidy), their "
+        f"Not delivered: {missing:.2f} kWh a run. The cheats paid {paid:.2f} ¤ for it ({factor:g} times the "
+        "subsidy), their "
         f"aggregators {factor:g} times their offers; the grid got less relief.",
-        "Verification. Delivery is metered energy against a baseline filed before the order was known; what is missing is "
+        "Verification. Delivery is metered energy against a baseline filed before the order was known; what is "
+        "missing is "
         "paid back and credit follows what was delivered.",
     )
 
@@ -96,9 +100,11 @@ def _quoting(part: Part, index: int) -> tuple[str, int, int, str, str]:
         "offer more flexibility than there is, at a low price",
         orders,
         short,
-        f"Not delivered: {missing:.2f} kWh a run. The cheats paid {paid:.2f} ¤ for it; their aggregators, who vouched for the "
+        f"Not delivered: {missing:.2f} kWh a run. The cheats paid {paid:.2f} ¤ for it; their aggregators, who "
+        "vouched for the "
         "offer, paid too.",
-        "Verification of what was delivered. A false offer that wins no more than the site can do does no harm and is not "
+        "Verification of what was delivered. A false offer that wins no more than the site can do does no harm and "
+        "is not "
         "noticed.",
     )
 
@@ -151,12 +157,14 @@ def charges(study: Study) -> list[tuple[Part, list[Charge]]]:
     for part in study.parts:
         rows = [
             Charge(
-                behaviour.name.replace("_", " "), *_JUDGES[hook](part, index), _final_credit(part, index),
+                behaviour.name.replace("_", " "),
+                *_JUDGES[hook](part, index),
+                _final_credit(part, index),
                 _gain(part, index, honest),
             )
             for index, behaviour in enumerate(part.runs[0].behaviours)
             for hook in behaviour.hooks
-        ]  # fmt: skip
+        ]
         if rows:
             tables.append((part, rows))
     return tables

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -43,9 +42,14 @@ CARDS = (
     ("Traded among peers", None, "traded_share"),
 )
 MONEY_ROWS = (
-    "sellers_gain", "buyers_saving", "users_shortfall_paid", "aggregators_shortfall_paid", "honest_mean_balance",
-    "malicious_mean_balance", "sum_of_all_accounts",
-)  # fmt: skip
+    "sellers_gain",
+    "buyers_saving",
+    "users_shortfall_paid",
+    "aggregators_shortfall_paid",
+    "honest_mean_balance",
+    "malicious_mean_balance",
+    "sum_of_all_accounts",
+)
 UNITS = {metric.name: metric.unit for metric in METRICS}
 
 
@@ -106,13 +110,19 @@ def _facts(part: Part) -> list[tuple[str, str]]:
         ("Net", f"{grid.net} ({world.feeder.bus_count} buses)"),
         ("Day", f"{_day(part)}, {periods} periods of {24 * 60 // world.periods_per_day} minutes"),
         ("Sites", f"{world.sites} prosumers, {world.aggregators} aggregators, one operator"),
-        ("Equipment", f"{world.pv_rated_w.sum() / 1000:.0f} kW of PV on {(world.pv_rated_w > 0).sum()} sites, "
-                      f"{world.storage_wh.sum() / 1000:.0f} kWh of storage on {(world.storage_wh > 0).sum()}"),
-        ("Planning limits", f"{grid.band_low_pu:g}–{grid.band_high_pu:g} pu, loading {100 * grid.loading_limit:g} % "
-                            f"(the net's own: {low:g}–{high:g} pu)"),
+        (
+            "Equipment",
+            f"{world.pv_rated_w.sum() / 1000:.0f} kW of PV on {(world.pv_rated_w > 0).sum()} sites, "
+            f"{world.storage_wh.sum() / 1000:.0f} kWh of storage on {(world.storage_wh > 0).sum()}",
+        ),
+        (
+            "Planning limits",
+            f"{grid.band_low_pu:g}–{grid.band_high_pu:g} pu, loading {100 * grid.loading_limit:g} % "
+            f"(the net's own: {low:g}–{high:g} pu)",
+        ),
         ("Upper level", f"{len(part.scenario.upper_orders)} flexibility orders in the scenario"),
         ("Cheating", cheats or "nobody"),
-    ]  # fmt: skip
+    ]
 
 
 def _cards(study: Study) -> list[dict[str, Any]]:
@@ -135,7 +145,9 @@ def _verdicts(study: Study) -> list[tuple[str, list[str]]]:
     }
     for part, rows in charges(study):
         noticed = "; ".join(f"{c.behaviour}: {c.noticed} of {c.attempts}" for c in rows if c.attempts)
-        found[part.name].append(f"Misconduct that the market noticed, all seeds together: {noticed or 'none was tried'}.")
+        found[part.name].append(
+            f"Misconduct that the market noticed, all seeds together: {noticed or 'none was tried'}."
+        )
     return list(found.items())
 
 
@@ -172,14 +184,20 @@ def _completion(study: Study) -> list[tuple[str, list[str]]]:
     ]
 
 
-def _chains(study: Study, out: Path) -> list[dict[str, Any]]:
+def _chains(study: Study) -> list[dict[str, Any]]:
     rows = []
     for part in study.parts:
         for run in part.runs:
             if run.chain is not None:
-                path = os.path.relpath(run.chain.path, out)
-                rows.append({"part": part.name, "seed": run.seed, "facts": run.chain, "path": path,
-                             "megabytes": f"{run.chain.size_bytes / 1e6:.2f}"})  # fmt: skip
+                rows.append(
+                    {
+                        "part": part.name,
+                        "seed": run.seed,
+                        "facts": run.chain,
+                        "path": str(run.chain.path),
+                        "megabytes": f"{run.chain.size_bytes / 1e6:.2f}",
+                    }
+                )
     return rows
 
 
@@ -187,22 +205,29 @@ def _versions() -> list[tuple[str, str]]:
     return [("Python", platform.python_version()), *((name, metadata.version(name)) for name in PACKAGES)]
 
 
-def render_report(study: Study, out: Path) -> str:
-    """The report as HTML text; ``out`` is the folder that paths of ledgers are shown relative to."""
+def render_report(study: Study) -> str:
+    """The report as HTML text."""
     environment = Environment(
-        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     public = sum(metric.public is not None for metric in METRICS)
     sound, chain_text = words.chain_sentence(study, public)
     drawn = {
-        place: [picture._replace(svg=Markup(picture.svg)) for picture in found] for place, found in pictures(study).items()
+        place: [picture._replace(svg=Markup(picture.svg)) for picture in found]
+        for place, found in pictures(study).items()
     }
     first = study.parts[0]
     return environment.get_template("report.html").render(
         study=study,
         names=[part.name for part in study.parts],
         facts=_facts(first),
-        others=[(p.name, [f for f, g in zip(_facts(p), _facts(first), strict=True) if f != g]) for p in study.parts[1:]],
+        others=[
+            (p.name, [f for f, g in zip(_facts(p), _facts(first), strict=True) if f != g]) for p in study.parts[1:]
+        ],
         cards=_cards(study),
         verdicts=_verdicts(study),
         sound=sound,
@@ -214,7 +239,7 @@ def render_report(study: Study, out: Path) -> str:
         money=[_row(study, metric) for metric in METRICS if metric.name in MONEY_ROWS],
         pictures=drawn,
         story=event_story(study),
-        chains=_chains(study, out),
+        chains=_chains(study),
         settings=[(p.name, yaml.safe_dump(p.scenario.model_dump(mode="json"), sort_keys=False)) for p in study.parts],
         versions=_versions(),
         public=public,
@@ -226,5 +251,5 @@ def render_report(study: Study, out: Path) -> str:
 def write_report(study: Study, out: Path) -> Path:
     """Write ``report.html`` into ``out``; its path."""
     path = out / "report.html"
-    path.write_text(render_report(study, out), encoding="utf-8")
+    path.write_text(render_report(study), encoding="utf-8")
     return path

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from agents.policy import make_policies
+from agents.policy import Policy, make_policies
 from envs.core import Core
 from envs.observe import Observer
 from envs.settings import Scenario, SettingsError
@@ -114,15 +114,18 @@ def play(job: Job) -> RunResult:
         for role, value in trace.reward.items():
             rewards[role].append(value[0])
     truth = Truth(
-        malicious, np.stack(real), np.stack(natural), np.array(converged),
+        malicious,
+        np.stack(real),
+        np.stack(natural),
+        np.array(converged),
         {role: np.stack(values) for role, values in rewards.items()},
-    )  # fmt: skip
+    )
     book = diary.close()
     chain = None if job.ledger is None or unfinished is None else _chain(world, book, unfinished, job.ledger)
     return RunResult(job.scenario.name, job.seed, day, book, truth, _behaviours(core), chain)
 
 
-def _step(core: Core, observer: Observer, policies: Mapping, staged: bool) -> Trace:  # type: ignore[type-arg]
+def _step(core: Core, observer: Observer, policies: Mapping[str, Policy], staged: bool) -> Trace:
     """One period; in the simultaneous game everybody acts on what was public before it began."""
 
     def act(role: str) -> np.ndarray:
@@ -157,11 +160,20 @@ def _chain(world: World, book: DayBook, unfinished: Path, final: Path) -> ChainF
     _remove(final)
     os.replace(unfinished, final)
     verdict = verify_file(final)
-    differing = differing_figures(world, book, read_daybook(final)) if verdict.sound else ["all: the chain is not sound"]
+    differing = (
+        differing_figures(world, book, read_daybook(final)) if verdict.sound else ["all: the chain is not sound"]
+    )
     return ChainFacts(
-        final, verdict.head, verdict.sound, verdict.fault or "", verdict.blocks, verdict.records, final.stat().st_size,
-        verdict.signing, differing,
-    )  # fmt: skip
+        final,
+        verdict.head,
+        verdict.sound,
+        verdict.fault or "",
+        verdict.blocks,
+        verdict.records,
+        final.stat().st_size,
+        verdict.signing,
+        differing,
+    )
 
 
 def plan_jobs(

@@ -16,7 +16,7 @@ class Estimate(NamedTuple):
 
     mean: float | None
     half_width: float | None
-    count: int
+    seeds: int  # values that exist
 
 
 def estimate(values: Sequence[float | None]) -> Estimate:

@@ -74,7 +74,9 @@ def _trigger(part: Part, page: EventPage) -> list[str]:
 
 
 def _dispatch(page: EventPage) -> list[str]:
-    awards = "; ".join(f"aggregator {a}: {won / 1000:.2f} kWh at {price / 1e6:.3f} ¤/kWh" for a, _, won, price in page.awards if won)
+    awards = "; ".join(
+        f"aggregator {a}: {won / 1000:.2f} kWh at {price / 1e6:.3f} ¤/kWh" for a, _, won, price in page.awards if won
+    )
     low, high, loading = page.before
     after_low, after_high, after_loading = page.after
     check = "passed" if page.safe else "passed only with a cut of last resort, or not within its loops"
@@ -90,7 +92,8 @@ def _dispatch(page: EventPage) -> list[str]:
 def _accounts(run: RunResult, page: EventPage) -> list[str]:
     rows = run.book.payments[run.book.payments[:, EVENT] == page.event]
     return [
-        f"{FLOWS[flow]}: {rows[rows[:, FLOW] == flow, AMOUNT].sum() / 1e6:.3f} ¤ in {(rows[:, FLOW] == flow).sum()} transfers"
+        f"{FLOWS[flow]}: {rows[rows[:, FLOW] == flow, AMOUNT].sum() / 1e6:.3f} ¤ in {(rows[:, FLOW] == flow).sum()} "
+        "transfers"
         for flow in np.unique(rows[:, FLOW]).tolist()
     ]
 
@@ -101,10 +104,16 @@ def _sites(page: EventPage) -> list[list[str]]:
         mine = page.verified[page.verified[:, WHO] == row[SITE]]
         ordered = row[ORDER_WH] * len(mine)
         done = int(mine[:, VERIFIED].sum())
-        table.append([
-            f"prosumer {row[SITE]}", f"aggregator {row[AGGREGATOR]}", f"{ordered / 1000:.2f}", f"{done / 1000:.2f}",
-            f"{100 * done / ordered:.0f}" if ordered else "–", f"{row[SUBSIDY_PRICE] / 1e6:.3f}",
-        ])  # fmt: skip
+        table.append(
+            [
+                f"prosumer {row[SITE]}",
+                f"aggregator {row[AGGREGATOR]}",
+                f"{ordered / 1000:.2f}",
+                f"{done / 1000:.2f}",
+                f"{100 * done / ordered:.0f}" if ordered else "–",
+                f"{row[SUBSIDY_PRICE] / 1e6:.3f}",
+            ]
+        )
     return table
 
 
@@ -128,12 +137,17 @@ def event_story(study: Study) -> Story | None:
     }
     steps = [
         Step(
-            record["kind"].capitalize(), says[record["kind"]][0], record["block"], record["position"],
-            record["id"][:SHORT], str(record["fields"]["previous"])[:SHORT], says[record["kind"]][1],
+            record["kind"].capitalize(),
+            says[record["kind"]][0],
+            record["block"],
+            record["position"],
+            record["id"][:SHORT],
+            str(record["fields"]["previous"])[:SHORT],
+            says[record["kind"]][1],
         )
         for record in records
         if record["kind"] in says
-    ]  # fmt: skip
+    ]
     title = f"{CAUSES[page.cause]} at {time_of(page.start, part.world.periods_per_day)}"
     sites = sorted(_sites(page), key=lambda row: -float(row[2]))
     return Story(part.name, run.seed, page.event, title, steps, sites[:MOST_SITES], max(0, len(sites) - MOST_SITES))

@@ -51,7 +51,11 @@ class Study:
 
 
 def study_of(
-    scenarios: Sequence[Scenario], runs: Sequence[RunResult], seeds: Sequence[int], game: str, policies: Mapping[str, str]
+    scenarios: Sequence[Scenario],
+    runs: Sequence[RunResult],
+    seeds: Sequence[int],
+    game: str,
+    policies: Mapping[str, str],
 ) -> Study:
     """Sort finished runs (scenario by scenario, seed by seed) into a study."""
     parts = []

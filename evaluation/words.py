@@ -8,9 +8,25 @@ from evaluation.study import Part, Study
 
 NONE = "–"
 DIGITS = {
-    "%": 1, "kWh": 1, "¤": 2, "¤/kWh": 3, "pu": 4, "pu·h": 4, "h": 3, "1": 2, "1 or 0": 0, "bytes": 0, "events": 1,
-    "periods": 1, "blocks": 1, "records": 0, "readings": 1, "sites": 1, "trades": 0, "metrics": 0,
-}  # fmt: skip
+    "%": 1,
+    "kWh": 1,
+    "¤": 2,
+    "¤/kWh": 3,
+    "pu": 4,
+    "pu·h": 4,
+    "h": 3,
+    "1": 2,
+    "1 or 0": 0,
+    "bytes": 0,
+    "events": 1,
+    "periods": 1,
+    "blocks": 1,
+    "records": 0,
+    "readings": 1,
+    "sites": 1,
+    "trades": 0,
+    "metrics": 0,
+}
 
 
 def number(value: Value, unit: str) -> str:
@@ -59,23 +75,33 @@ def _mean(part: Part, metric: str) -> float | None:
 def grid_sentence(part: Part) -> str:
     """What the market's orders did to the violations of the planning limits."""
     before, after = _mean(part, "violated_periods_without"), _mean(part, "violated_periods_with")
-    own_before, own_after = _mean(part, "violated_periods_own_limits_without"), _mean(part, "violated_periods_own_limits_with")
+    own_before, own_after = (
+        _mean(part, "violated_periods_own_limits_without"),
+        _mean(part, "violated_periods_own_limits_with"),
+    )
     periods = part.runs[0].book.periods
     assert before is not None
     assert after is not None
     if before == 0.0 and after == 0.0:
         return f"None of the {periods} periods violates a planning limit, with or without orders."
     if before == 0.0:
-        return f"Without orders no period violates a planning limit; with them {number(after, 'periods')} of {periods} do."
+        return (
+            f"Without orders no period violates a planning limit; with them {number(after, 'periods')} of {periods} do."
+        )
     word = "The market removed" if after <= before else "The market added"
     text = (
-        f"{word} {number(abs(before - after), 'periods')} of {number(before, 'periods')} periods in which a planning limit "
+        f"{word} {number(abs(before - after), 'periods')} of {number(before, 'periods')} periods in which a "
+        "planning limit "
         f"was violated; {number(after, 'periods')} remain (of {periods} in a run)."
     )
     overload = number(_mean(part, "overload_without"), "h"), number(_mean(part, "overload_with"), "h")
-    voltage = number(_mean(part, "voltage_violation_without"), "pu·h"), number(_mean(part, "voltage_violation_with"), "pu·h")
+    voltage = (
+        number(_mean(part, "voltage_violation_without"), "pu·h"),
+        number(_mean(part, "voltage_violation_with"), "pu·h"),
+    )
     return (
-        f"{text} Overload fell from {overload[0]} to {overload[1]} h, voltage beyond the band from {voltage[0]} to {voltage[1]} "
+        f"{text} Overload fell from {overload[0]} to {overload[1]} h, voltage beyond the band from {voltage[0]} to "
+        f"{voltage[1]} "
         f"pu·h. Of the net's own limits, {number(own_before, 'periods')} periods were violated before and "
         f"{number(own_after, 'periods')} after."
     )
@@ -101,10 +127,12 @@ def money_sentence(part: Part) -> str:
     operator = _mean(part, "operator_balance") or 0.0
     traded = number(_mean(part, "traded_share"), "%")
     word = "more" if (gain.mean or 0.0) >= 0.0 else "less"
-    size = Estimate(abs(gain.mean or 0.0), gain.half_width, gain.count)
+    size = Estimate(abs(gain.mean or 0.0), gain.half_width, gain.seeds)
     return (
-        f"Peers traded {traded} % of the consumption among themselves. Prosumers ended with {interval(size, '¤')} ¤ {word} than "
-        f"tariffs alone would have given them for the same energy; the operator {'earned' if operator >= 0 else 'paid'} "
+        f"Peers traded {traded} % of the consumption among themselves. Prosumers ended with {interval(size, '¤')} ¤ "
+        f"{word} than "
+        "tariffs alone would have given them for the same energy; the operator "
+        f"{'earned' if operator >= 0 else 'paid'} "
         f"{number(abs(operator), '¤')} ¤."
     )
 
@@ -120,10 +148,12 @@ def chain_sentence(study: Study, public: int) -> tuple[bool, str]:
         return False, f"{len(faulty)} of {len(facts)} ledgers are not sound; the first fault: {faulty[0].fault}."
     if differing:
         return False, (
-            f"All {len(facts)} ledgers are sound, but {len(differing)} do not reproduce: {', '.join(differing[0].differing)}."
+            f"All {len(facts)} ledgers are sound, but {len(differing)} do not reproduce: "
+            f"{', '.join(differing[0].differing)}."
         )
     many = f"All {len(facts)} ledgers were" if len(facts) > 1 else "The ledger was"
     return True, (
-        f"{many} verified from the file after the run: no fault. Each of the {public} public metrics was derived again from the "
+        f"{many} verified from the file after the run: no fault. Each of the {public} public metrics was derived "
+        "again from the "
         "ledger alone and agrees to the last digit."
     )

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from evaluation.figures.style import (
-    ALERT, FOURTH, INK, SERIES, SOFT, THIRD, WITH, WITHOUT, Picture, clock, draw, panel_size, panels,
-)  # fmt: skip
+    ALERT,
+    FOURTH,
+    INK,
+    SERIES,
+    SOFT,
+    THIRD,
+    WITH,
+    WITHOUT,
+    Picture,
+    clock,
+    draw,
+    panel_size,
+    panels,
+)
 from evaluation.measures.chain import shares
 from evaluation.study import Part, Study
 
@@ -19,7 +33,7 @@ def _spread(values: np.ndarray, gap: float) -> np.ndarray:
     """Positions for labels near ``values``, at least ``gap`` apart, in the same order, none above 100."""
     order = np.argsort(values, kind="stable")
     placed = values.astype(np.float64).copy()
-    for low, high in zip(order[:-1], order[1:], strict=True):
+    for low, high in pairwise(order):
         placed[high] = max(placed[high], placed[low] + gap)
     ceiling = 101.0
     for at in order[::-1]:
@@ -44,8 +58,16 @@ def _credit(axis: Axes, part: Part) -> None:
         colour = BEHAVIOUR_COLOURS[kind % len(BEHAVIOUR_COLOURS)]
         axis.plot(x, credit[:, site], color=colour, linewidth=1.1)
         name = f"{run.behaviours[kind].name.replace('_', ' ')} · {site}"
-        axis.annotate(name, (run.book.periods, height), xytext=(4, 0), textcoords="offset points", fontsize=7.5, color=colour,
-                      va="center", annotation_clip=False)  # fmt: skip
+        axis.annotate(
+            name,
+            (run.book.periods, height),
+            xytext=(4, 0),
+            textcoords="offset points",
+            fontsize=7.5,
+            color=colour,
+            va="center",
+            annotation_clip=False,
+        )
     limit = 100.0 * part.scenario.standing.admission_threshold
     axis.axhline(limit, color=INK, linewidth=0.9, linestyle=":")
     axis.annotate(f"admission {limit:g} %", (0.005, limit), xycoords=("axes fraction", "data"), fontsize=8, va="bottom")
@@ -64,8 +86,10 @@ def credit_picture(study: Study) -> Picture:
 
     title = "Credit over the day"
     caption = (
-        f"Prosumers, seed {study.seeds[0]}. Credit moves toward what a site delivers of its orders; a refused reading or block "
-        "costs a fixed deduction. Below the admission line a site gets no orders and seals no blocks. Labels: behaviour · site."
+        f"Prosumers, seed {study.seeds[0]}. Credit moves toward what a site delivers of its orders; a refused "
+        "reading or block "
+        "costs a fixed deduction. Below the admission line a site gets no orders and seals no blocks. Labels: "
+        "behaviour · site."
     )
     return Picture(title, caption, draw(paint, *panel_size(len(study.parts), 3.6), title))
 
@@ -88,7 +112,8 @@ def producers_picture(study: Study) -> Picture:
 
     title = "Who seals blocks"
     caption = (
-        "Proof of Energy draws the producer of a block in proportion to verified generation and consumption. One dot a site, "
+        "Proof of Energy draws the producer of a block in proportion to verified generation and consumption. One "
+        "dot a site, "
         "mean over seeds. Few blocks a run: dots scatter around the line."
     )
     return Picture(title, caption, draw(paint, 6.2, 3.8, title))

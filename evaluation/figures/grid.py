@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import BoundaryNorm, ListedColormap
@@ -12,8 +14,20 @@ from envs.types import UPPER as UPPER_REQUEST
 from envs.world import World
 from evaluation.daybook import DayBook, EventPage
 from evaluation.figures.style import (
-    ALERT, INK, PAPER, SERIES, SOFT, WITH, WITHOUT, Picture, clock, draw, panel_size, panels, time_of,
-)  # fmt: skip
+    ALERT,
+    INK,
+    PAPER,
+    SERIES,
+    SOFT,
+    WITH,
+    WITHOUT,
+    Picture,
+    clock,
+    draw,
+    panel_size,
+    panels,
+    time_of,
+)
 from evaluation.measures.base import lived
 from evaluation.study import Part, Study
 
@@ -24,8 +38,15 @@ STEPS = ("#5b3f8f", "#e3eff0", "#bcd9dc", "#8fbfc5", "#5f9fa8", "#34808c", "#b53
 
 def _limit_line(axis: Axes, value: float, text: str, style: str, colour: str, right: bool = False) -> None:
     axis.axhline(value, color=colour, linewidth=1.0, linestyle=style)
-    axis.annotate(text, (0.995 if right else 0.005, value), xycoords=("axes fraction", "data"), fontsize=8, color=colour,
-                  va="bottom", ha="right" if right else "left")  # fmt: skip
+    axis.annotate(
+        text,
+        (0.995 if right else 0.005, value),
+        xycoords=("axes fraction", "data"),
+        fontsize=8,
+        color=colour,
+        va="bottom",
+        ha="right" if right else "left",
+    )
 
 
 def voltage_picture(study: Study) -> Picture:
@@ -37,7 +58,9 @@ def voltage_picture(study: Study) -> Picture:
             book, grid = part.runs[0].book, part.scenario.grid
             x = np.arange(book.periods)
             twin, real = lived(book, True)[0][:, 1:], lived(book, False)[0][:, 1:]
-            axis.fill_between(x, real.min(axis=1), real.max(axis=1), color=WITH, alpha=0.28, linewidth=0, label="as lived")
+            axis.fill_between(
+                x, real.min(axis=1), real.max(axis=1), color=WITH, alpha=0.28, linewidth=0, label="as lived"
+            )
             axis.plot(x, real.max(axis=1), color=WITH, linewidth=1.2)
             axis.plot(x, real.min(axis=1), color=WITH, linewidth=1.2)
             axis.plot(x, twin.max(axis=1), color=WITHOUT, linewidth=1.1, linestyle="--", label="without orders")
@@ -110,7 +133,9 @@ def _timeline(axis: Axes, part: Part) -> None:
     for k, (label, colour, wh) in enumerate(series):
         axis.bar(x + (k - 1) * 0.27, np.array(wh) / 1000.0, 0.25, color=colour, label=label)
     crowded = len(pages) > MOST_NAMES
-    axis.set_xticks(x, [_name(page, part.world, crowded) for page in pages], fontsize=7.5, rotation=90 if crowded else 0)
+    axis.set_xticks(
+        x, [_name(page, part.world, crowded) for page in pages], fontsize=7.5, rotation=90 if crowded else 0
+    )
     axis.set_ylim(0, 1.2 * max(max(wh) for _, _, wh in series) / 1000.0 + 1e-3)
     axis.legend(loc="upper right", ncols=3)
 
@@ -126,7 +151,8 @@ def events_picture(study: Study) -> Picture:
     title = "Events of the day"
     caption = (
         f"Every event of seed {study.seeds[0]}: energy asked, ordered from sites after the safety check, and verified. "
-        "“less” and “more” say which way injection was to change. The check may order more than was asked: sites far from "
+        "“less” and “more” say which way injection was to change. The check may order more than was asked: sites "
+        "far from "
         "the violated place help less."
     )
     return Picture(title, caption, draw(paint, 10.0, 2.7 * len(study.parts), title))
@@ -148,14 +174,22 @@ def _map(axis: Axes, world: World, voltage: np.ndarray, loading: np.ndarray, nor
     for bus in range(1, feeder.bus_count):
         up = int(feeder.parent[bus])
         over = loading[bus] > limit + 1e-6
-        axis.plot([x[up], x[bus]], [y[up], y[bus]], color=ALERT if over else SOFT, linewidth=3.0 if over else 1.0, zorder=1)
+        axis.plot(
+            [x[up], x[bus]], [y[up], y[bus]], color=ALERT if over else SOFT, linewidth=3.0 if over else 1.0, zorder=1
+        )
     axis.scatter(x, y, c=[colours(norm(v)) for v in voltage], s=150, edgecolors=INK, linewidths=0.7, zorder=2)
     axis.scatter(x[:1], y[:1], s=150, marker="s", color=PAPER, edgecolors=INK, zorder=3)
     grid = world.scenario.grid
     for bus in range(1, feeder.bus_count):
         if not grid.band_low_pu - 1e-6 <= voltage[bus] <= grid.band_high_pu + 1e-6:
-            axis.annotate(f"{voltage[bus]:.3f}", (x[bus], y[bus]), xytext=(8, 6), textcoords="offset points", fontsize=8,
-                          color=ALERT)  # fmt: skip
+            axis.annotate(
+                f"{voltage[bus]:.3f}",
+                (x[bus], y[bus]),
+                xytext=(8, 6),
+                textcoords="offset points",
+                fontsize=8,
+                color=ALERT,
+            )
     axis.set_axis_off()
     axis.margins(0.12)
 
@@ -167,7 +201,9 @@ def map_picture(study: Study) -> Picture:
     when = worst_period(world, book)
     seen = np.concatenate([lived(book, twin)[0][when] for twin in (True, False)])
     # The steps span what occurs inside the band, widened to thousandths.
-    inner = np.clip([np.floor(seen.min() * 1e3) / 1e3, np.ceil(seen.max() * 1e3) / 1e3], grid.band_low_pu, grid.band_high_pu)
+    inner = np.clip(
+        [np.floor(seen.min() * 1e3) / 1e3, np.ceil(seen.max() * 1e3) / 1e3], grid.band_low_pu, grid.band_high_pu
+    )
     edges = np.linspace(inner[0], max(inner[1], inner[0] + 1e-3), len(STEPS) - 1)
     norm = BoundaryNorm([0.0, *edges[:-1], edges[-1] + 1e-6, 9.0], len(STEPS))
 
@@ -175,14 +211,17 @@ def map_picture(study: Study) -> Picture:
         for axis, twin in zip(panels(figure, ["without orders", "as lived"]), (True, False), strict=True):
             voltage, loading = lived(book, twin)
             _map(axis, world, voltage[when], loading[when], norm)
-        steps = [f"{a:.3f}–{b:.3f}" for a, b in zip(edges[:-1], edges[1:], strict=True)]
+        steps = [f"{a:.3f}–{b:.3f}" for a, b in pairwise(edges)]
         names = [f"< {edges[0]:.3f}", *steps, f"> {edges[-1]:.3f}"]
-        handles = [axis.scatter([], [], color=colour, edgecolors=INK, linewidths=0.7, s=70) for colour in STEPS]
+        used = [k for k in range(len(STEPS)) if (norm(seen) == k).any() or 0 < k < len(STEPS) - 1]
+        names = [names[k] for k in used]
+        handles = [axis.scatter([], [], color=STEPS[k], edgecolors=INK, linewidths=0.7, s=70) for k in used]
         figure.legend(handles, names, loc="outside lower center", ncols=len(names), title="voltage (pu)", fontsize=8)
 
     title = "The feeder in its worst period"
     caption = (
-        f"{part.name}, seed {study.seeds[0]}, {time_of(when, world.periods_per_day)}. Dots are buses, the square is the upper "
+        f"{part.name}, seed {study.seeds[0]}, {time_of(when, world.periods_per_day)}. Dots are buses, the square is "
+        "the upper "
         "voltage level. Numbers mark buses outside the planning band, thick red lines overloaded branches."
     )
     return Picture(title, caption, draw(paint, 10.0, 4.2, title))
@@ -190,8 +229,13 @@ def map_picture(study: Study) -> Picture:
 
 def completion_picture(study: Study) -> Picture:
     """Completion of demand response by scenario and kind of event, with intervals over seeds."""
-    kinds = (("all events", "completion"), ("own grid", "completion_grid_events"), ("upper level", "completion_upper_level"),
-             ("honest sites", "completion_honest"), ("malicious sites", "completion_malicious"))  # fmt: skip
+    kinds = (
+        ("all events", "completion"),
+        ("own grid", "completion_grid_events"),
+        ("upper level", "completion_upper_level"),
+        ("honest sites", "completion_honest"),
+        ("malicious sites", "completion_malicious"),
+    )
 
     def paint(figure: Figure) -> None:
         axis = figure.subplots()
@@ -200,11 +244,24 @@ def completion_picture(study: Study) -> Picture:
             found = [part.estimate(metric) for _, metric in kinds]
             y = np.arange(len(kinds)) + (k - (len(study.parts) - 1) / 2.0) * height
             means = [e.mean or 0.0 for e in found]
-            axis.barh(y, means, height * 0.9, color=SERIES[k % len(SERIES)], label=part.name,
-                      xerr=[e.half_width or 0.0 for e in found], ecolor=INK, capsize=2.5)  # fmt: skip
+            axis.barh(
+                y,
+                means,
+                height * 0.9,
+                color=SERIES[k % len(SERIES)],
+                label=part.name,
+                xerr=[e.half_width or 0.0 for e in found],
+                ecolor=INK,
+                capsize=2.5,
+            )
             for at, e in zip(y, found, strict=True):
-                axis.annotate("–" if e.mean is None else f"{e.mean:.1f} %", (1.5, at), va="center", fontsize=8,
-                              color=INK if e.mean is None else PAPER)  # fmt: skip
+                axis.annotate(
+                    "–" if e.mean is None else f"{e.mean:.1f} %",
+                    (1.5, at),
+                    va="center",
+                    fontsize=8,
+                    color=INK if e.mean is None else PAPER,
+                )
         axis.set_yticks(range(len(kinds)), [name for name, _ in kinds])
         axis.invert_yaxis()
         axis.grid(axis="y", visible=False)

@@ -25,20 +25,34 @@ def prices_picture(study: Study) -> Picture:
             volume.spines["right"].set_visible(True)
             axis.set_zorder(volume.get_zorder() + 1)
             axis.patch.set_visible(False)
-            axis.plot(x + 0.5, np.where(price > 0, price, np.nan), color=WITH, marker="o", markersize=2.6, linewidth=1.0,
-                      label="mean price")  # fmt: skip
+            axis.plot(
+                x + 0.5,
+                np.where(price > 0, price, np.nan),
+                color=WITH,
+                marker="o",
+                markersize=2.6,
+                linewidth=1.0,
+                label="mean price",
+            )
             for value, name in ((market.retail, "retail"), (market.feed_in, "feed-in")):
                 axis.axhline(value / 1e6, color=WITHOUT, linewidth=1.0, linestyle="--")
-                axis.annotate(f"{name} {value / 1e6:g}", (0.005, value / 1e6), xycoords=("axes fraction", "data"), fontsize=8,
-                              color=WITHOUT, va="bottom")  # fmt: skip
+                axis.annotate(
+                    f"{name} {value / 1e6:g}",
+                    (0.005, value / 1e6),
+                    xycoords=("axes fraction", "data"),
+                    fontsize=8,
+                    color=WITHOUT,
+                    va="bottom",
+                )
             axis.set_ylim(0, market.retail / 1e6 * 1.15)
             axis.set_ylabel("price (¤/kWh)")
             clock(axis, book.periods, part.world.periods_per_day)
 
     title = "Prices and volumes among peers"
     caption = (
-        f"Volume-weighted mean price (dots) and energy (bars) of each 15-minute period, seed {study.seeds[0]}. Dashed: the "
-        "tariffs outside the market; every trade between them leaves both sides better off."
+        f"Volume-weighted mean price (dots) and energy (bars) of each 15-minute period, seed {study.seeds[0]}. "
+        "Dashed: the "
+        "tariffs outside the market; between them neither side of a trade is worse off."
     )
     return Picture(title, caption, draw(paint, *panel_size(len(study.parts)), title))
 
@@ -52,8 +66,16 @@ def money_picture(study: Study) -> Picture:
         for k, part in enumerate(study.parts):
             found = [part.estimate(f"{side}_balance") for side in SIDES]
             x = np.arange(len(SIDES)) + (k - (len(study.parts) - 1) / 2.0) * width
-            axis.bar(x, [e.mean or 0.0 for e in found], width * 0.92, yerr=[e.half_width or 0.0 for e in found],
-                     color=SERIES[k % len(SERIES)], ecolor=INK, capsize=2.5, label=part.name)  # fmt: skip
+            axis.bar(
+                x,
+                [e.mean or 0.0 for e in found],
+                width * 0.92,
+                yerr=[e.half_width or 0.0 for e in found],
+                color=SERIES[k % len(SERIES)],
+                ecolor=INK,
+                capsize=2.5,
+                label=part.name,
+            )
         axis.axhline(0.0, color=INK, linewidth=0.8)
         axis.set_xticks(range(len(SIDES)), [side.replace("_", " ") for side in SIDES])
         axis.grid(axis="x", visible=False)
@@ -62,7 +84,8 @@ def money_picture(study: Study) -> Picture:
 
     title = "Money by side"
     caption = (
-        "Balance of each side at the end of the run, mean over seeds; whiskers: 95 % confidence interval. Net sellers and net "
+        "Balance of each side at the end of the run, mean over seeds; whiskers: 95 % confidence interval. Net "
+        "sellers and net "
         "buyers are the prosumers, by what they injected over the run. The bars of a scenario sum to zero."
     )
     return Picture(title, caption, draw(paint, 10.0, 3.3, title))

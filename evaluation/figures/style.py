@@ -50,7 +50,10 @@ def draw(paint: Callable[[Figure], None], width_in: float, height_in: float, lab
         paint(figure)
         buffer = StringIO()
         figure.savefig(
-            buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None, "Format": None, "Type": None}
+            buffer,
+            format="svg",
+            transparent=True,
+            metadata={"Date": None, "Creator": None, "Format": None, "Type": None},
         )
     return _inline(buffer.getvalue(), label)
 

@@ -68,7 +68,6 @@ def planning_excess(world: World, book: DayBook, twin: bool) -> Excess:
     return Excess(float(volts.sum()), float(over.sum()), int(((volts > VOLT_FLOOR) | (over > LOAD_FLOOR)).sum()))
 
 
-
 def own_excess(world: World, book: DayBook, twin: bool) -> Excess:
     """Against the net's own voltage limits and ratings (loading 1)."""
     voltage, loading = lived(book, twin)

@@ -30,12 +30,33 @@ def _chain(run: RunResult, read: str) -> Value:
 
 
 METRICS = [
-    Metric("chain", "blocks", "blocks", "in the stored chain, genesis and closing blocks included",
-           private=lambda w, r: _chain(r, "blocks"), summary=True),
-    Metric("chain", "records", "records", "in the stored chain", private=lambda w, r: _chain(r, "records"), summary=True),
+    Metric(
+        "chain",
+        "blocks",
+        "blocks",
+        "in the stored chain, genesis and closing blocks included",
+        private=lambda w, r: _chain(r, "blocks"),
+        summary=True,
+    ),
+    Metric(
+        "chain", "records", "records", "in the stored chain", private=lambda w, r: _chain(r, "records"), summary=True
+    ),
     Metric("chain", "ledger_size", "bytes", "of the ledger file", private=lambda w, r: _chain(r, "size_bytes")),
-    Metric("chain", "ledger_sound", "1 or 0", "1: verified from the file after the run, no fault",
-           private=lambda w, r: _chain(r, "sound"), summary=True, better=1),
-    Metric("chain", "figures_differing", "metrics", "public metrics that the ledger file does not reproduce",
-           private=lambda w, r: None if r.chain is None else float(len(r.chain.differing)), better=-1),
-]  # fmt: skip
+    Metric(
+        "chain",
+        "ledger_sound",
+        "1 or 0",
+        "1: verified from the file after the run, no fault",
+        private=lambda w, r: _chain(r, "sound"),
+        summary=True,
+        better=1,
+    ),
+    Metric(
+        "chain",
+        "figures_differing",
+        "metrics",
+        "public metrics that the ledger file does not reproduce",
+        private=lambda w, r: None if r.chain is None else float(len(r.chain.differing)),
+        better=-1,
+    ),
+]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -44,6 +45,14 @@ def sides(book: DayBook) -> dict[str, float]:
     }
 
 
+def _side(world: World, book: DayBook, name: str) -> float:
+    return sides(book)[name]
+
+
+def _reward(world: World, run: RunResult, role: str) -> float:
+    return float(run.truth.rewards[role].sum(axis=0).mean())
+
+
 def _price(book: DayBook) -> Value:
     wh = int(book.trades[:, 3].sum())
     return float((book.trades[:, 3] * book.trades[:, 4]).sum()) / wh / 1e6 if wh else None
@@ -72,43 +81,142 @@ def _mean_balance(run: RunResult, malicious: bool) -> Value:
 
 
 METRICS = [
-    Metric("trade", "traded_energy", "kWh", "traded among peers", public=lambda w, b: kwh(b.trades[:, 3].sum()), summary=True),
-    Metric("trade", "traded_share", "%", "traded among peers, of all consumption",
-           public=lambda w, b: ratio(float(b.trades[:, 3].sum()), float(b.accepted_wh[..., 1].sum())), summary=True, better=1),
+    Metric(
+        "trade",
+        "traded_energy",
+        "kWh",
+        "traded among peers",
+        public=lambda w, b: kwh(b.trades[:, 3].sum()),
+        summary=True,
+    ),
+    Metric(
+        "trade",
+        "traded_share",
+        "%",
+        "traded among peers, of all consumption",
+        public=lambda w, b: ratio(float(b.trades[:, 3].sum()), float(b.accepted_wh[..., 1].sum())),
+        summary=True,
+        better=1,
+    ),
     Metric("trade", "trades", "trades", "pairs matched", public=lambda w, b: float(len(b.trades))),
-    Metric("trade", "mean_price", "¤/kWh", "mean price among peers, weighted by volume", public=lambda w, b: _price(b), summary=True),
+    Metric(
+        "trade",
+        "mean_price",
+        "¤/kWh",
+        "mean price among peers, weighted by volume",
+        public=lambda w, b: _price(b),
+        summary=True,
+    ),
     Metric("energy", "generation", "kWh", "accepted generation", public=lambda w, b: kwh(b.accepted_wh[..., 0].sum())),
-    Metric("energy", "consumption", "kWh", "accepted consumption", public=lambda w, b: kwh(b.accepted_wh[..., 1].sum())),
-    Metric("energy", "generation_over_consumption", "%", "accepted generation over consumption",
-           public=lambda w, b: _self_supply(b)),
-    Metric("energy", "imported", "kWh", "drawn through the transformer", public=lambda w, b: kwh(np.maximum(b.flow_wh, 0).sum())),
-    Metric("energy", "exported", "kWh", "fed back through the transformer",
-           public=lambda w, b: kwh(np.maximum(-b.flow_wh, 0).sum())),
-    Metric("energy", "technical_losses", "kWh", "lost in lines and transformer", public=lambda w, b: kwh(b.technical_wh.sum()), better=-1),
-    Metric("energy", "unaccounted_losses", "kWh",
-           "transformer flow plus accepted injections, less technical losses: energy that meters got wrong",
-           public=lambda w, b: kwh((b.losses_wh - b.technical_wh).sum()), better=-1),
+    Metric(
+        "energy", "consumption", "kWh", "accepted consumption", public=lambda w, b: kwh(b.accepted_wh[..., 1].sum())
+    ),
+    Metric(
+        "energy",
+        "generation_over_consumption",
+        "%",
+        "accepted generation over consumption",
+        public=lambda w, b: _self_supply(b),
+    ),
+    Metric(
+        "energy",
+        "imported",
+        "kWh",
+        "drawn through the transformer",
+        public=lambda w, b: kwh(np.maximum(b.flow_wh, 0).sum()),
+    ),
+    Metric(
+        "energy",
+        "exported",
+        "kWh",
+        "fed back through the transformer",
+        public=lambda w, b: kwh(np.maximum(-b.flow_wh, 0).sum()),
+    ),
+    Metric(
+        "energy",
+        "technical_losses",
+        "kWh",
+        "lost in lines and transformer",
+        public=lambda w, b: kwh(b.technical_wh.sum()),
+        better=-1,
+    ),
+    Metric(
+        "energy",
+        "unaccounted_losses",
+        "kWh",
+        "transformer flow plus accepted injections, less technical losses: energy that meters got wrong",
+        public=lambda w, b: kwh((b.losses_wh - b.technical_wh).sum()),
+        better=-1,
+    ),
     *(
-        Metric("money", f"{name.replace(' ', '_').replace('-', '_')}_balance", "¤", meaning,
-               public=lambda w, b, n=name: sides(b)[n], summary=True)
+        Metric(
+            "money",
+            f"{name.replace(' ', '_').replace('-', '_')}_balance",
+            "¤",
+            meaning,
+            public=partial(_side, name=name),
+            summary=True,
+        )
         for name, meaning in SIDES.items()
     ),
     Metric("money", "sum_of_all_accounts", "¤", "must be exactly 0", public=lambda w, b: currency(b.balance.sum())),
-    Metric("money", "prosumers_gain", "¤", "prosumers' money beyond what the tariffs alone would give for the same energy",
-           public=lambda w, b: currency(_gain(w, b).sum()), summary=True, better=1),
-    Metric("money", "sellers_gain", "%", "the same for sites that earn at the tariffs, over those earnings",
-           public=lambda w, b: _gain_percent(w, b, True), better=1),
-    Metric("money", "buyers_saving", "%", "the same for sites that pay at the tariffs, over those payments",
-           public=lambda w, b: _gain_percent(w, b, False), better=1),
-    Metric("money", "users_shortfall_paid", "¤", "paid by users for adjustments ordered and not verified",
-           public=lambda w, b: currency(flow_sum(b, USER_SHORTFALL))),
-    Metric("money", "aggregators_shortfall_paid", "¤", "the same, paid by aggregators to the operator",
-           public=lambda w, b: currency(flow_sum(b, AGGREGATOR_SHORTFALL))),
-    Metric("money", "honest_mean_balance", "¤", "mean over honest prosumers", private=lambda w, r: _mean_balance(r, False)),
-    Metric("money", "malicious_mean_balance", "¤", "mean over malicious prosumers", private=lambda w, r: _mean_balance(r, True)),
+    Metric(
+        "money",
+        "prosumers_gain",
+        "¤",
+        "prosumers' money beyond what the tariffs alone would give for the same energy",
+        public=lambda w, b: currency(_gain(w, b).sum()),
+        summary=True,
+        better=1,
+    ),
+    Metric(
+        "money",
+        "sellers_gain",
+        "%",
+        "the same for sites that earn at the tariffs, over those earnings",
+        public=lambda w, b: _gain_percent(w, b, True),
+        better=1,
+    ),
+    Metric(
+        "money",
+        "buyers_saving",
+        "%",
+        "the same for sites that pay at the tariffs, over those payments",
+        public=lambda w, b: _gain_percent(w, b, False),
+        better=1,
+    ),
+    Metric(
+        "money",
+        "users_shortfall_paid",
+        "¤",
+        "paid by users for adjustments ordered and not verified",
+        public=lambda w, b: currency(flow_sum(b, USER_SHORTFALL)),
+    ),
+    Metric(
+        "money",
+        "aggregators_shortfall_paid",
+        "¤",
+        "the same, paid by aggregators to the operator",
+        public=lambda w, b: currency(flow_sum(b, AGGREGATOR_SHORTFALL)),
+    ),
+    Metric(
+        "money", "honest_mean_balance", "¤", "mean over honest prosumers", private=lambda w, r: _mean_balance(r, False)
+    ),
+    Metric(
+        "money",
+        "malicious_mean_balance",
+        "¤",
+        "mean over malicious prosumers",
+        private=lambda w, r: _mean_balance(r, True),
+    ),
     *(
-        Metric("reward", f"{role}_reward", "1", f"sum over the run, mean over agents of the role {role}",
-               private=lambda w, r, k=role: float(r.truth.rewards[k].sum(axis=0).mean()))
+        Metric(
+            "reward",
+            f"{role}_reward",
+            "1",
+            f"sum over the run, mean over agents of the role {role}",
+            private=partial(_reward, role=role),
+        )
         for role in ROLES
     ),
-]  # fmt: skip
+]
