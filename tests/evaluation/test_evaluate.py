@@ -1,0 +1,110 @@
+"""The command: same results on any number of workers, one line for what cannot be."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import evaluate
+from ledger.verify import verify_file
+
+ROOT = Path(__file__).resolve().parents[2]
+SHORT = ["tiny", "--set", "calendar.periods=10"]
+
+
+def digests(folder: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.suffix != ".html"
+    }
+
+
+def test_one_worker_equals_two_and_old_outputs_are_replaced(tmp_path, capsys):
+    one, two = tmp_path / "one", tmp_path / "two"
+    (one / "ledgers").mkdir(parents=True)
+    (one / "ledgers" / "tiny_seed7.sqlite").write_bytes(b"left by somebody")
+    (one / "ledgers" / "tiny_seed8.sqlite.part").write_bytes(b"left by an interrupted run")
+    common = [*SHORT, "--seeds", "2", "--first-seed", "7"]
+    assert evaluate.main([*common, "--workers", "1", "--out", str(one)]) == 0
+    assert evaluate.main([*common, "--workers", "2", "--out", str(two)]) == 0
+    assert digests(one) == digests(two)
+    assert sorted(digests(one)) == [
+        "ledgers/tiny_seed7.sqlite", "ledgers/tiny_seed8.sqlite", "metrics.csv", "metrics.json",
+    ]  # fmt: skip
+    assert verify_file(one / "ledgers" / "tiny_seed7.sqlite").sound
+    last = capsys.readouterr().out.strip().splitlines()[-1]
+    assert last.endswith(str(two / "report.html"))
+
+
+def test_policies_and_games_change_the_run(tmp_path):
+    heads = set()
+    for k, extra in enumerate((["--game", "staged"], ["--game", "simultaneous"], ["--policy", "prosumer=idle"])):
+        out = tmp_path / str(k)
+        words = ["tiny", "--set", "calendar.periods=40", "--seeds", "1", "--out", str(out), *extra]
+        assert evaluate.main(words) == 0
+        heads.add(verify_file(out / "ledgers" / "tiny_seed0.sqlite").head)
+    assert len(heads) == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        (["no_such_scenario"], "no_such_scenario.yaml: no such file"),
+        (["tiny", "--set", "market.feed_in=-1"], "market.feed_in"),
+        (["tiny", "--set", "market.fed_in=1"], "did you mean feed_in?"),
+        (["tiny", "--set", "nonsense"], "--set"),
+        (["tiny", "--set", "grid.net=simbench:nowhere"], "grid.net"),
+        (["tiny", "--policy", "prosumer=telepath"], "telepath"),
+        (["tiny", "--policy", "king=truthful"], "--policy"),
+        (["tiny", "--policy", "prosumer"], "ROLE=NAME"),
+        (["tiny", "tiny"], "two scenarios are named 'tiny'"),
+        (["tiny", "--set", "malicious.false_meter.count=7"], "malicious"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_one_line_and_exit_code_2(words, names, tmp_path, capsys):
+    assert evaluate.main([*words, "--out", str(tmp_path / "out")]) == 2
+    captured = capsys.readouterr()
+    assert names in captured.err
+    assert len(captured.err.strip().splitlines()) == 1
+    assert "report" not in captured.out
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--seeds", "0"],
+        ["--seeds", "many"],
+        ["--workers", "0"],
+        ["--first-seed", "-1"],
+        ["--game", "chess"],
+        ["--nonsense"],
+    ],
+)
+def test_a_command_line_that_cannot_be_is_one_line_and_exit_code_2(words, capsys):
+    with pytest.raises(SystemExit) as stop:
+        evaluate.main(words)
+    assert stop.value.code == 2
+    assert len(capsys.readouterr().err.strip().splitlines()) == 1
+
+
+def test_an_output_that_is_no_folder(tmp_path, capsys):
+    (tmp_path / "file").write_text("in the way")
+    assert evaluate.main(["tiny", "--out", str(tmp_path / "file")]) == 2
+    assert "--out" in capsys.readouterr().err
+
+
+def test_from_a_shell_there_is_no_traceback():
+    done = subprocess.run(
+        [sys.executable, "evaluate.py", "tiny", "--set", "sites.initial_charge=2"],
+        cwd=ROOT, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONWARNINGS": "error::DeprecationWarning"},
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+    assert "initial_charge" in done.stderr
