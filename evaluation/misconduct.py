@@ -15,6 +15,7 @@ from evaluation.daybook import AMOUNT, FLOW, PAYER
 from evaluation.measures.base import currency, kwh
 from evaluation.measures.conduct import deliveries, forged_turns, readings
 from evaluation.runs import RunResult
+from evaluation.statistics import Estimate, estimate
 from evaluation.study import Part, Study
 
 
@@ -85,7 +86,7 @@ def _delivering(part: Part, index: int) -> tuple[str, int, int, str, str]:
         "take orders and not act on them",
         orders,
         short,
-        f"Not delivered: {missing:.2f} kWh a run. The cheats paid {paid:.2f} ¤ for it ({factor:g} times the "
+        f"Not delivered: {missing:.2f} kWh a run. The cheating sites paid {paid:.2f} ¤ for it ({factor:g} times the "
         "subsidy), their "
         f"aggregators {factor:g} times their offers; the grid got less relief.",
         "Verification. Delivery is metered energy against a baseline filed before the order was known; what is "
@@ -100,7 +101,7 @@ def _quoting(part: Part, index: int) -> tuple[str, int, int, str, str]:
         "offer more flexibility than there is, at a low price",
         orders,
         short,
-        f"Not delivered: {missing:.2f} kWh a run. The cheats paid {paid:.2f} ¤ for it; their aggregators, who "
+        f"Not delivered: {missing:.2f} kWh a run. The cheating sites paid {paid:.2f} ¤ for it; their aggregators, who "
         "vouched for the "
         "offer, paid too.",
         "Verification of what was delivered. A false offer that wins no more than the site can do does no harm and "
@@ -133,7 +134,7 @@ def _each(part: Part, total: float) -> float:
 
 def _gain(part: Part, index: int, honest: Part | None) -> float | None:
     """Mean over runs and players of the money made beyond the same site's when it was honest."""
-    if honest is None or honest.world.site_names != part.world.site_names:
+    if honest is None:
         return None
     differences: list[float] = []
     for run, twin in zip(part.runs, honest.runs, strict=True):
@@ -149,12 +150,43 @@ def _final_credit(part: Part, index: int) -> float | None:
     return 100.0 * float(together.mean()) / 1e6 if len(together) else None
 
 
+def _honest_twin(study: Study, part: Part) -> Part | None:
+    """The first scenario, where it has the same sites and nobody cheats in it."""
+    first = study.parts[0]
+    if first.scenario.malicious or first.world.site_names != part.world.site_names:
+        return None
+    return first if first.world.aggregators == part.world.aggregators else None
+
+
+def consequences(study: Study, part: Part) -> dict[str, Estimate]:
+    """What each side has at the end, in ¤ a run, less what the same accounts had under the same seed when nobody cheated.
+
+    The sides add up to zero. Empty where the first scenario is no honest twin.
+    """
+    twin = _honest_twin(study, part)
+    if twin is None:
+        return {}
+    found: dict[str, list[float | None]] = {}
+    for run, honest in zip(part.runs, twin.runs, strict=True):
+        change, sites = run.book.balance - honest.book.balance, run.book.sites
+        eno, bad = sites + run.book.aggregators, run.truth.malicious >= 0
+        for name, micro in (
+            ("cheating prosumers", change[:sites][bad].sum()),
+            ("honest prosumers", change[:sites][~bad].sum()),
+            ("aggregators", change[sites:eno].sum()),
+            ("operator", change[eno]),
+            ("supplier", change[eno + 1]),
+            ("upper level", change[eno + 2]),
+        ):
+            found.setdefault(name, []).append(currency(micro))
+    return {name: estimate(values) for name, values in found.items()}
+
+
 def charges(study: Study) -> list[tuple[Part, list[Charge]]]:
     """The scenarios with malicious sites, and a row for each behaviour and part of a period it touches."""
-    first = study.parts[0]
-    honest = first if not first.scenario.malicious else None
     tables = []
     for part in study.parts:
+        honest = _honest_twin(study, part)
         rows = [
             Charge(
                 behaviour.name.replace("_", " "),

@@ -19,7 +19,7 @@ from evaluation.figures import pictures
 from evaluation.figures.style import time_of
 from evaluation.measures import METRICS
 from evaluation.measures.grid import completion_by_cause
-from evaluation.misconduct import charges
+from evaluation.misconduct import charges, consequences
 from evaluation.statistics import estimate
 from evaluation.story import event_story
 from evaluation.study import Part, Study, summary_metrics
@@ -168,6 +168,10 @@ def _conduct(study: Study) -> list[dict[str, Any]]:
                     "gain": words.number(charge.gain, "¤"),
                 }
                 for charge in rows
+            ],
+            "consequences": [
+                (name, words.signed(change, "¤"), words.clear(change))
+                for name, change in consequences(study, part).items()
             ],
         }
         for part, rows in charges(study)

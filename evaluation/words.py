@@ -153,7 +153,6 @@ def chain_sentence(study: Study, public: int) -> tuple[bool, str]:
         )
     many = f"All {len(facts)} ledgers were" if len(facts) > 1 else "The ledger was"
     return True, (
-        f"{many} verified from the file after the run: no fault. Each of the {public} public metrics was derived "
-        "again from the "
-        "ledger alone and agrees to the last digit."
+        f"{many} verified from the file after the run: no fault. Each of the {public} public metrics was derived again "
+        "from the ledger alone (given the scenario's limits and tariffs) and agrees to the last digit."
     )

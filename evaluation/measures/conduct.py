@@ -75,7 +75,6 @@ def forged_turns(run: RunResult) -> tuple[int, int]:
     forgers = plays(run, "forge")
     refused = int(forgers[run.book.refusals[:, 1]].sum())
     drawn = run.book.producers[run.book.producers >= 0]
-    # A forger may be drawn as an ordinary account too: only sites can cheat.
     sealed = int(forgers[drawn[drawn < len(forgers)]].sum())
     return refused + sealed, refused
 

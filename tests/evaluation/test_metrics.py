@@ -42,7 +42,7 @@ def test_the_gain_over_tariffs_is_nil_when_all_energy_is_paid_at_tariffs(study):
         sold = sum(int(wh) * (int(price) - market.feed_in) for _, _, _, wh, price in book.trades) / 1000
         bought = sum(int(wh) * (market.retail - int(price)) for _, _, _, wh, price in book.trades) / 1000
         gain = int(paid[: book.sites].sum() - supplier_only(part.world, book).sum())
-        # A contract that is not met costs the difference of the tariffs, so the gain is at most the surplus of the trades.
+        # A contract that is not met costs the difference of the tariffs: at most the trades' surplus is gained.
         assert gain <= sold + bought + len(rows)
         if (book.trades[:, 3] > 0).any():
             assert gain > 0
