@@ -26,7 +26,7 @@ aggregators, one for the operator. A role may be played by a rule or an earlier 
 """
 EPILOG = """\
 examples:
-  python train.py configs/training/tiny.yaml                         seconds: shows that the whole path works
+  python train.py configs/training/tiny.yaml                         two minutes: shows that the whole path works
   python train.py configs/training/rural_day.yaml --out checkpoints/summer
   python train.py tiny --set ppo.lr=0.0003 --set policies.eno=planner single settings; a rule plays the operator
   python train.py tiny --set iterations=60 --resume                  go on with checkpoints/tiny up to iteration 60
@@ -38,7 +38,8 @@ what is written to the --out folder:
   rllib/                       the trainer's own state, for --resume
 
 Ctrl-C ends the run after the iteration that is under way and saves it; a second one ends it at once.
-Exit codes: 0 done (also after Ctrl-C), 2 a setting that cannot be or a missing package.
+Exit codes: 0 done (also after one Ctrl-C), 2 a setting that cannot be or a missing package, 130 stopped at once.
+A resumed run goes on with new episodes; rllib/ holds pickles, so resume only what you trained yourself.
 """
 
 
@@ -107,8 +108,9 @@ def save(trainer: Trainer, settings: TrainingSettings, out: Path, rows: list[Row
 def load_progress(settings: TrainingSettings, out: Path) -> list[Row]:
     """What was reached before: the rows of the curve up to the last checkpoint."""
     role = settings.policies.learned[0]
-    if not (out / role / CARD).is_file():
-        raise SettingsError(f"{out}: no run to resume ({out / role / CARD} is missing)")
+    for part in (out / role / CARD, out / "rllib", out / "curve.csv"):
+        if not part.exists():
+            raise SettingsError(f"{out}: no run to resume ({part} is missing)")
     card = read_card(out / role)
     check_resumable(validate(TrainingSettings, card.training, str(out / role / CARD)), settings, out)
     return read_curve(out / "curve.csv", card.iteration)
@@ -152,6 +154,9 @@ def main(arguments: list[str] | None = None) -> int:
     except SettingsError as error:
         print(error, file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("stopped; what was saved last stays", file=sys.stderr)
+        return 130
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] not in ("ray", "torch"):
             raise
@@ -162,7 +167,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 if __name__ == "__main__":
     # RLlib iterates over sets of agent names, so results depend on the hash seed; and two small networks gain
-    # nothing from many threads. Both have to be set before Python and torch start.
+    # nothing from many threads. Both have to be set before Python and torch start. The rest keeps ray quiet.
     fixed = {"PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore", "RAY_USAGE_STATS_ENABLED": "0"}
     if any(os.environ.get(key) != value for key, value in fixed.items()):
         os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **fixed})

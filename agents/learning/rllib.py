@@ -181,6 +181,8 @@ def make_config(settings: TrainingSettings, stream: int = 0) -> PPOConfig:
         # The box is the action space itself: a sample beyond it is clipped, nothing is rescaled.
         .environment(MarketEnv, env_config=env_config, normalize_actions=False, clip_actions=True)
         .env_runners(num_env_runners=settings.num_env_runners, batch_mode="complete_episodes")
+        # An environment that fails is a fault to see, not to play on without.
+        .fault_tolerance(restart_failed_env_runners=False)
         .multi_agent(policies=set(learned), policy_mapping_fn=role_of)
         .rl_module(rl_module_spec=spec)
         .training(
