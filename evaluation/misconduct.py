@@ -61,8 +61,7 @@ def _metering(part: Part, index: int) -> tuple[str, int, int, str, str]:
         f"Believed wrongly: {_each(part, kwh(slipped)):.2f} kWh a run, within the tolerance; the operator paid for "
         "it as losses.",
         f"Witnesses. A reading more than {100 * standing.meter_tolerance:g} % and {standing.meter_tolerance_wh} Wh "
-        "off is "
-        f"replaced by theirs; credit falls by {100 * standing.false_meter_penalty:g} points each time.",
+        f"off is replaced by theirs; credit falls by {100 * standing.false_meter_penalty:g} points each time.",
     )
 
 
@@ -87,11 +86,9 @@ def _delivering(part: Part, index: int) -> tuple[str, int, int, str, str]:
         orders,
         short,
         f"Not delivered: {missing:.2f} kWh a run. The cheating sites paid {paid:.2f} ¤ for it ({factor:g} times the "
-        "subsidy), their "
-        f"aggregators {factor:g} times their offers; the grid got less relief.",
+        f"subsidy), their aggregators {factor:g} times their offers; the grid got less relief.",
         "Verification. Delivery is metered energy against a baseline filed before the order was known; what is "
-        "missing is "
-        "paid back and credit follows what was delivered.",
+        "missing is paid back and credit follows what was delivered.",
     )
 
 
@@ -101,12 +98,10 @@ def _quoting(part: Part, index: int) -> tuple[str, int, int, str, str]:
         "offer more flexibility than there is, at a low price",
         orders,
         short,
-        f"Not delivered: {missing:.2f} kWh a run. The cheating sites paid {paid:.2f} ¤ for it; their aggregators, who "
-        "vouched for the "
-        "offer, paid too.",
+        f"Not delivered: {missing:.2f} kWh a run. The cheating sites paid {paid:.2f} ¤ for it; their aggregators, "
+        "who vouched for the offer, paid too.",
         "Verification of what was delivered. A false offer that wins no more than the site can do does no harm and "
-        "is not "
-        "noticed.",
+        "is not noticed.",
     )
 
 
@@ -159,7 +154,7 @@ def _honest_twin(study: Study, part: Part) -> Part | None:
 
 
 def consequences(study: Study, part: Part) -> dict[str, Estimate]:
-    """What each side has at the end, in ¤ a run, less what the same accounts had under the same seed when nobody cheated.
+    """What each side has at the end, ¤ a run, less what the same accounts had, same seed, when nobody cheated.
 
     The sides add up to zero. Empty where the first scenario is no honest twin.
     """

@@ -90,9 +90,8 @@ def grid_sentence(part: Part) -> str:
         )
     word = "The market removed" if after <= before else "The market added"
     text = (
-        f"{word} {number(abs(before - after), 'periods')} of {number(before, 'periods')} periods in which a "
-        "planning limit "
-        f"was violated; {number(after, 'periods')} remain (of {periods} in a run)."
+        f"{word} {number(abs(before - after), 'periods')} of {number(before, 'periods')} periods in which a planning "
+        f"limit was violated; {number(after, 'periods')} remain (of {periods} in a run)."
     )
     overload = number(_mean(part, "overload_without"), "h"), number(_mean(part, "overload_with"), "h")
     voltage = (
@@ -101,9 +100,8 @@ def grid_sentence(part: Part) -> str:
     )
     return (
         f"{text} Overload fell from {overload[0]} to {overload[1]} h, voltage beyond the band from {voltage[0]} to "
-        f"{voltage[1]} "
-        f"pu·h. Of the net's own limits, {number(own_before, 'periods')} periods were violated before and "
-        f"{number(own_after, 'periods')} after."
+        f"{voltage[1]} pu·h. Of the net's own limits, {number(own_before, 'periods')} periods were violated before "
+        f"and {number(own_after, 'periods')} after."
     )
 
 
@@ -130,10 +128,8 @@ def money_sentence(part: Part) -> str:
     size = Estimate(abs(gain.mean or 0.0), gain.half_width, gain.seeds)
     return (
         f"Peers traded {traded} % of the consumption among themselves. Prosumers ended with {interval(size, '¤')} ¤ "
-        f"{word} than "
-        "tariffs alone would have given them for the same energy; the operator "
-        f"{'earned' if operator >= 0 else 'paid'} "
-        f"{number(abs(operator), '¤')} ¤."
+        f"{word} than tariffs alone would have given them for the same energy; the operator "
+        f"{'earned' if operator >= 0 else 'paid'} {number(abs(operator), '¤')} ¤."
     )
 
 

@@ -87,9 +87,8 @@ def credit_picture(study: Study) -> Picture:
     title = "Credit over the day"
     caption = (
         f"Prosumers, seed {study.seeds[0]}. Credit moves toward what a site delivers of its orders; a refused "
-        "reading or block "
-        "costs a fixed deduction. Below the admission line a site gets no orders and seals no blocks. Labels: "
-        "behaviour · site."
+        "reading or block costs a fixed deduction. Below the admission line a site gets no orders and seals no "
+        "blocks. Labels: behaviour · site."
     )
     return Picture(title, caption, draw(paint, *panel_size(len(study.parts), 3.6), title))
 
@@ -113,7 +112,6 @@ def producers_picture(study: Study) -> Picture:
     title = "Who seals blocks"
     caption = (
         "Proof of Energy draws the producer of a block in proportion to verified generation and consumption. One "
-        "dot a site, "
-        "mean over seeds. Few blocks a run: dots scatter around the line."
+        "dot a site, mean over seeds. Few blocks a run: dots scatter around the line."
     )
     return Picture(title, caption, draw(paint, 6.2, 3.8, title))

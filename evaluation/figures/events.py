@@ -69,10 +69,9 @@ def events_picture(study: Study) -> Picture:
 
     title = "Events of the day"
     caption = (
-        f"Every event of seed {study.seeds[0]}: energy asked, ordered from sites after the safety check, and verified. "
-        "“less” and “more” say which way injection was to change. The check may order more than was asked: sites "
-        "far from "
-        "the violated place help less."
+        f"Every event of seed {study.seeds[0]}: energy asked, ordered from sites after the safety check, and "
+        "verified. “less” and “more” say which way injection was to change. The check may order more than was "
+        "asked: sites far from the violated place help less."
     )
     return Picture(title, caption, draw(paint, 10.0, 2.7 * len(study.parts), title))
 

@@ -91,7 +91,6 @@ def map_picture(study: Study) -> Picture:
     title = "The feeder in its worst period"
     caption = (
         f"{part.name}, seed {study.seeds[0]}, {time_of(when, world.periods_per_day)}. Dots are buses, the square is "
-        "the upper "
-        "voltage level. Numbers mark buses outside the planning band, thick red lines overloaded branches."
+        "the upper voltage level. Numbers mark buses outside the planning band, thick red lines overloaded branches."
     )
     return Picture(title, caption, draw(paint, 10.0, 4.2, title))

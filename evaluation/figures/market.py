@@ -51,8 +51,7 @@ def prices_picture(study: Study) -> Picture:
     title = "Prices and volumes among peers"
     caption = (
         f"Volume-weighted mean price (dots) and energy (bars) of each 15-minute period, seed {study.seeds[0]}. "
-        "Dashed: the "
-        "tariffs outside the market; between them neither side of a trade is worse off."
+        "Dashed: the tariffs outside the market; between them neither side of a trade is worse off."
     )
     return Picture(title, caption, draw(paint, *panel_size(len(study.parts)), title))
 
@@ -85,7 +84,7 @@ def money_picture(study: Study) -> Picture:
     title = "Money by side"
     caption = (
         "Balance of each side at the end of the run, mean over seeds; whiskers: 95 % confidence interval. Net "
-        "sellers and net "
-        "buyers are the prosumers, by what they injected over the run. The bars of a scenario sum to zero."
+        "sellers and net buyers are the prosumers, by what they injected over the run. The bars of a scenario sum "
+        "to zero."
     )
     return Picture(title, caption, draw(paint, 10.0, 3.3, title))
