@@ -112,7 +112,7 @@ class Core:
         state, stage = self.state, trace.stage
         state.announced = Announced(
             stage.cause, stage.direction, stage.duration, stage.asked_wh, stage.reserve, stage.subsidy,
-            stage.threshold_ppm, trace.trades.reference, traded_wh(trace.trades),
+            trace.trades.reference, traded_wh(trace.trades),
         )  # fmt: skip
         state.schedule_w = trace.quotes.schedule_w
         state.last_storage_w = trace.verdict.storage_wh / HOURS

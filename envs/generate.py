@@ -59,7 +59,6 @@ def no_announcements(world: World, worlds: int) -> Announced:
         asked_wh=zeros(worlds, REQUESTS),
         reserve=zeros(worlds, REQUESTS),
         subsidy=zeros(worlds, world.aggregators),
-        threshold_ppm=zeros(worlds, world.aggregators),
         price=np.full(worlds, (market.feed_in + market.retail) // 2, np.int64),
         traded_wh=zeros(worlds),
     )

@@ -55,7 +55,6 @@ def prosumer_columns(scenario: Scenario) -> list[Column]:
         columns += [
             Column(f"subsidy_{a}", f"public subsidy of aggregator_{a}", "retail price", 0, LIMIT),
             Column(f"aggregator_credit_{a}", f"credit of aggregator_{a}", "1", 0, 1),
-            Column(f"accepts_{a}", f"whether aggregator_{a} accepts the own credit", "1", 0, 1),
             Column(f"member_{a}", f"whether registered with aggregator_{a}", "1", 0, 1),
         ]
     return [
@@ -148,7 +147,6 @@ class Observer:
         last = state.announced
         return Announced(
             stage.cause, stage.direction, stage.duration, stage.asked_wh, stage.reserve, last.subsidy,
-            last.threshold_ppm,
             last.price, last.traded_wh,
         )  # fmt: skip
 
@@ -213,9 +211,8 @@ class Observer:
         )[:, None]
         open_offers = staged and stage.closed >= 2
         subsidy = stage.subsidy if open_offers else state.announced.subsidy
-        threshold = stage.threshold_ppm if open_offers else state.announced.threshold_ppm
         _site(
-            subsidy, threshold, state.credit_ppm, state.aggregator, state.site_pv_w, state.site_load_w,
+            subsidy, state.credit_ppm, state.aggregator, state.site_pv_w, state.site_load_w,
             state.schedule_w,
             stage.live_w, state.charge_wh, world.storage_w, world.storage_wh, world.capacity_w, world.site_bus,
             state.voltage_pu, state.score_ppm, float(world.scenario.market.retail), self.middle_pu, self.half_band_pu,
@@ -271,7 +268,7 @@ def _portfolio(member, credit, capacity, live_w, subsidy, retail, out):
 
 @njit(cache=True)
 def _site(
-    subsidy, threshold, credit, member, pv, load, schedule, live, charge, storage_w, storage_wh, capacity, bus, voltage,
+    subsidy, credit, member, pv, load, schedule, live, charge, storage_w, storage_wh, capacity, bus, voltage,
     score, retail, middle, half, first, out,
 ):  # fmt: skip
     aggregators, sites = subsidy.shape[1], capacity.shape[0]
@@ -281,9 +278,8 @@ def _site(
             for a in range(aggregators):
                 out[b, i, k] = subsidy[b, a] / retail
                 out[b, i, k + 1] = credit[b, sites + a] / PPM
-                out[b, i, k + 2] = 1.0 if credit[b, i] >= threshold[b, a] else 0.0
-                out[b, i, k + 3] = 1.0 if member[b, i] == a else 0.0
-                k += 4
+                out[b, i, k + 2] = 1.0 if member[b, i] == a else 0.0
+                k += 3
             out[b, i, k] = pv[b, 0, i] * scale
             out[b, i, k + 1] = load[b, 0, i] * scale
             out[b, i, k + 2] = (pv[b, 4, i] - load[b, 4, i]) * scale

@@ -104,7 +104,6 @@ class Announced:
     asked_wh: Ints  # (B, R) a period
     reserve: Ints  # (B, R)
     subsidy: Ints  # (B, A)
-    threshold_ppm: Ints  # (B, A) least credit of a user that the aggregator accepts
     price: Ints  # (B,) reference price Pa of the trades, or the middle of the tariffs
     traded_wh: Ints  # (B,)
 
@@ -147,7 +146,7 @@ class Stage:
     subsidy: Ints  # (B, A)
     offer_price: Ints  # (B, A)
     offer_wh: Ints  # (B, R, A)
-    threshold_ppm: Ints  # (B, A)
+    threshold_ppm: Ints  # (B, A) least credit of a user that the aggregator accepts; sealed like the offer
     closed: int = 0  # stages completed: 1 operator, 2 aggregators
 
 

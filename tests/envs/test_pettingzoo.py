@@ -112,7 +112,7 @@ def staged(seed=0, cycles=2):
 def test_stages_come_in_order_and_hide_what_is_sealed():
     """Prosumers and rivals see an aggregator's subsidy once its stage is over, and its sealed offer never."""
 
-    def prosumer_sees(offer_price, subsidy):
+    def prosumer_sees(sealed, subsidy):
         env = staged()
         names = [c.name for c in env.core.columns["aggregator"]]
         seen = {}
@@ -120,7 +120,8 @@ def test_stages_come_in_order_and_hide_what_is_sealed():
             assert env.agent_selection == agent
             action = np.zeros(env.action_space(agent).shape, np.float32)
             if agent == "aggregator_0":
-                action[names.index("offer_price")] = offer_price
+                for name in ("offer_price", "offer_volume", "credit_threshold"):
+                    action[names.index(name)] = sealed
                 action[names.index("subsidy")] = subsidy
             seen[agent] = env.observe(agent)
             env.step(action)
