@@ -99,7 +99,7 @@ def grid_sentence(part: Part) -> str:
         number(_mean(part, "voltage_violation_with"), "pu·h"),
     )
     return (
-        f"{text} Overload fell from {overload[0]} to {overload[1]} h, voltage beyond the band from {voltage[0]} to "
+        f"{text} Overload went from {overload[0]} to {overload[1]} h, voltage beyond the band from {voltage[0]} to "
         f"{voltage[1]} pu·h. Of the net's own limits, {number(own_before, 'periods')} periods were violated before "
         f"and {number(own_after, 'periods')} after."
     )

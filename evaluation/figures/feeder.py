@@ -37,9 +37,19 @@ def worst_period(world: World, book: DayBook) -> int:
     return int(np.argmax(np.where(beyond > 0.0, beyond, beyond if not (over > 0.0).any() else over * 1e-3)))
 
 
+def _places(world: World) -> tuple[np.ndarray, np.ndarray]:
+    """Where buses are drawn: the net's own places, the root just above what it feeds (nets place it anywhere)."""
+    feeder = world.feeder
+    x, y = feeder.position[:, 0].copy(), feeder.position[:, 1].copy()
+    fed = np.flatnonzero(feeder.parent == 0)
+    x[0] = x[fed].mean()
+    y[0] = y[1:].max() + 0.18 * max(float(np.ptp(y[1:])), 1e-6)
+    return x, y
+
+
 def _map(axis: Axes, world: World, voltage: np.ndarray, loading: np.ndarray, norm: BoundaryNorm) -> None:
     feeder, colours = world.feeder, ListedColormap(STEPS)
-    x, y = feeder.position[:, 0], feeder.position[:, 1]
+    x, y = _places(world)
     limit = world.scenario.grid.loading_limit
     for bus in range(1, feeder.bus_count):
         up = int(feeder.parent[bus])

@@ -85,8 +85,8 @@ def loading_picture(study: Study) -> Picture:
             _limit_line(axis, limit, f"limit {limit:g} %", "-", ALERT)
             clock(axis, book.periods, part.world.periods_per_day)
             axis.set_ylabel("loading (%)")
-            axis.set_ylim(0, max(limit, float(twin.max()), float(real.max())) * 1.12)
-            axis.legend(loc="upper left")
+            axis.set_ylim(0, max(limit, float(twin.max()), float(real.max())) * 1.2)
+            axis.legend(loc="upper right", ncols=2)
 
     title = "Transformer loading over the day"
     caption = f"Most loaded transformer, seed {study.seeds[0]}. Shaded: what the orders took off."

@@ -81,7 +81,7 @@ def panels(figure: Figure, titles: Sequence[str], share_y: bool = True, stacked:
     for axis in axes[len(titles) :]:
         axis.remove()
     for axis, title in zip(axes, titles, strict=False):
-        axis.set_title(title)
+        axis.set_title(title, y=1.0)
         axis.grid(axis="x", visible=False)
     return axes[: len(titles)]
 
@@ -96,11 +96,14 @@ def clock(axis: Axes, periods: int, per_day: int) -> None:
     hours = periods * 24.0 / per_day
     step = next((s for s in (0.25, 0.5, 1, 2, 3, 4, 6, 12, 24) if hours / s <= 8), 24 * max(1, round(hours / 24 / 8)))
     axis.xaxis.set_major_locator(ticker.MultipleLocator(step * per_day / 24.0))
-    axis.xaxis.set_major_formatter(
-        ticker.FuncFormatter(lambda x, _: time_of(x, per_day) if hours <= 24 else f"day {int(x // per_day) + 1}")
-    )
+
+    def label(x: float, _: int) -> str:
+        midnight = hours > 24 and round(x) % per_day == 0
+        return f"day {round(x) // per_day + 1}" if midnight else time_of(x, per_day)
+
+    axis.xaxis.set_major_formatter(ticker.FuncFormatter(label))
     axis.set_xlim(0, periods)
-    axis.set_xlabel("time of day" if hours <= 24 else "day")
+    axis.set_xlabel("time of day" if hours <= 24 else "day and time")
 
 
 def time_of(period: float, per_day: int) -> str:
