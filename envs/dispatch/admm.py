@@ -57,7 +57,12 @@ def _site_step(price: np.ndarray, size: np.ndarray, start_kw: float, penalty: fl
 
 @njit(cache=True)
 def _round(
-    price: np.ndarray, size: np.ndarray, share: Sharing, rho: float, x: np.ndarray, u: np.ndarray,
+    price: np.ndarray,
+    size: np.ndarray,
+    share: Sharing,
+    rho: float,
+    x: np.ndarray,
+    u: np.ndarray,
     broadcast: np.ndarray,
 ) -> float:
     """One round of all sites, then of the rows; the worst distance of a scaled row from its bounds."""
@@ -83,9 +88,7 @@ def _round(
 
 
 @njit(cache=True)
-def _stationarity(
-    share: Sharing, rho: float, moved: np.ndarray, u: np.ndarray, broadcast_before: np.ndarray
-) -> float:
+def _stationarity(share: Sharing, rho: float, moved: np.ndarray, u: np.ndarray, broadcast_before: np.ndarray) -> float:
     """How far the worst site's step is from optimal at the new prices, in price units (the dual residual)."""
     sites, rows = share.column.shape
     worst = 0.0
@@ -99,8 +102,17 @@ def _stationarity(
 
 @njit(cache=True)
 def _iterate(
-    price: np.ndarray, size: np.ndarray, share: Sharing, price_scale: float, kw_scale: float,
-    max_iterations: int, tolerance: float, finish: bool, x: np.ndarray, q: np.ndarray, y: np.ndarray,
+    price: np.ndarray,
+    size: np.ndarray,
+    share: Sharing,
+    price_scale: float,
+    kw_scale: float,
+    max_iterations: int,
+    tolerance: float,
+    finish: bool,
+    x: np.ndarray,
+    q: np.ndarray,
+    y: np.ndarray,
 ) -> tuple[int, int]:
     """ADMM rounds with polish attempts; (rounds, status). With OPTIMAL, q and the scaled prices y are the
     answer."""
@@ -125,9 +137,7 @@ def _iterate(
         if finish and (last or (rounds >= next_try and max(primal, dual) <= FIRST_POLISH)):
             y[:] = -rho * u
             within = np.inf if last else open_within
-            status = polish(
-                price, size, share, within, tolerance * kw_scale, tolerance * price_scale, q, y
-            )
+            status = polish(price, size, share, within, tolerance * kw_scale, tolerance * price_scale, q, y)
             if status == OPTIMAL or last:
                 return rounds, status
             next_try, open_within = 2 * rounds, 2.0 * open_within
@@ -163,8 +173,17 @@ def _blocks_of(size: np.ndarray, x: np.ndarray, q: np.ndarray) -> None:
 
 @njit(cache=True)
 def _solve_world(
-    price: np.ndarray, size: np.ndarray, a: np.ndarray, lower: np.ndarray, upper: np.ndarray,
-    max_iterations: int, tolerance: float, finish: bool, q: np.ndarray, x: np.ndarray, dual: np.ndarray,
+    price: np.ndarray,
+    size: np.ndarray,
+    a: np.ndarray,
+    lower: np.ndarray,
+    upper: np.ndarray,
+    max_iterations: int,
+    tolerance: float,
+    finish: bool,
+    q: np.ndarray,
+    x: np.ndarray,
+    dual: np.ndarray,
 ) -> tuple[int, float, bool]:
     """One world in place; (rounds, worst scaled row violation, converged)."""
     share = scaled(a, lower, upper)
@@ -173,13 +192,9 @@ def _solve_world(
     y = np.zeros(len(lower))
     rounds, status = 0, INFEASIBLE
     if _reachable(share, size, tolerance_kw):
-        rounds, status = _iterate(
-            price, size, share, price_scale, kw_scale, max_iterations, tolerance, finish, x, q, y
-        )
+        rounds, status = _iterate(price, size, share, price_scale, kw_scale, max_iterations, tolerance, finish, x, q, y)
     if status == OPTIMAL and finish:
-        share_equal_offers(
-            price, size, a, lower, upper, share, tolerance_kw, 1e-9 * price_scale, q, x, y
-        )
+        share_equal_offers(price, size, a, lower, upper, share, tolerance_kw, 1e-9 * price_scale, q, x, y)
     else:
         _blocks_of(size, x, q)
         totals(q, x)
@@ -210,22 +225,49 @@ def _reachable(share: Sharing, size: np.ndarray, tolerance_kw: float) -> bool:
 
 @njit(cache=True)
 def _solve_batch(
-    price: np.ndarray, size: np.ndarray, a: np.ndarray, lower: np.ndarray, upper: np.ndarray,
-    rows: np.ndarray, active: np.ndarray, max_iterations: int, tolerance: float, finish: bool,
-    q: np.ndarray, x: np.ndarray, iterations: np.ndarray, residual: np.ndarray, converged: np.ndarray,
+    price: np.ndarray,
+    size: np.ndarray,
+    a: np.ndarray,
+    lower: np.ndarray,
+    upper: np.ndarray,
+    rows: np.ndarray,
+    active: np.ndarray,
+    max_iterations: int,
+    tolerance: float,
+    finish: bool,
+    q: np.ndarray,
+    x: np.ndarray,
+    iterations: np.ndarray,
+    residual: np.ndarray,
+    converged: np.ndarray,
     dual: np.ndarray,
 ) -> None:
     for w in range(len(active)):
         if active[w]:
             n = rows[w]
             iterations[w], residual[w], converged[w] = _solve_world(
-                price[w], size[w], a[w, :n], lower[w, :n], upper[w, :n], max_iterations, tolerance, finish,
-                q[w], x[w], dual[w, :n],
+                price[w],
+                size[w],
+                a[w, :n],
+                lower[w, :n],
+                upper[w, :n],
+                max_iterations,
+                tolerance,
+                finish,
+                q[w],
+                x[w],
+                dual[w, :n],
             )
 
 
 def solve(
-    price: Any, size: Any, a: Any, lower: Any, upper: Any, rows: Any, active: Any,
+    price: Any,
+    size: Any,
+    a: Any,
+    lower: Any,
+    upper: Any,
+    rows: Any,
+    active: Any,
     settings: DispatchSettings = DEFAULTS,
 ) -> Dispatch:
     """Least-cost dispatch of every active world; shapes and units in `envs.dispatch.base`.

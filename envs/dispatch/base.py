@@ -52,23 +52,32 @@ class Problem(NamedTuple):
 
 
 def checked(
-    price: Any, size_kw: Any, a: Any, lower: Any, upper: Any, rows: Any, active: Any,
+    price: Any,
+    size_kw: Any,
+    a: Any,
+    lower: Any,
+    upper: Any,
+    rows: Any,
+    active: Any,
     settings: DispatchSettings,
 ) -> Problem:
     """The input as a `Problem`. Raises ValueError naming the array, what is wrong and what is allowed."""
     floats = [np.ascontiguousarray(value, dtype=np.float64) for value in (price, size_kw, a, lower, upper)]
     problem = Problem(
-        floats[0], floats[1], floats[2], floats[3], floats[4],
-        np.ascontiguousarray(rows, dtype=np.int64), np.ascontiguousarray(active, dtype=np.bool_),
+        floats[0],
+        floats[1],
+        floats[2],
+        floats[3],
+        floats[4],
+        np.ascontiguousarray(rows, dtype=np.int64),
+        np.ascontiguousarray(active, dtype=np.bool_),
     )
     if problem.price.ndim != 3 or problem.a.ndim != 3:
         raise ValueError("price must have shape (worlds, sites, blocks) and a (worlds, rows, sites)")
     worlds, sites, blocks = problem.price.shape
     row_count = problem.a.shape[1]
     block_shape, bound_shape = (worlds, sites, blocks), (worlds, row_count)
-    needed = (
-        block_shape, block_shape, (worlds, row_count, sites), bound_shape, bound_shape, (worlds,), (worlds,)
-    )
+    needed = (block_shape, block_shape, (worlds, row_count, sites), bound_shape, bound_shape, (worlds,), (worlds,))
     for name, array, shape in zip(Problem._fields, problem, needed, strict=True):
         if array.shape != shape:
             raise ValueError(f"{name} has shape {array.shape}; {shape} is needed")
@@ -99,6 +108,10 @@ def empty_answer(problem: Problem) -> Dispatch:
     """Zeros to fill in: nothing dispatched, every world converged."""
     worlds, sites, blocks = problem.price.shape
     return Dispatch(
-        np.zeros((worlds, sites, blocks)), np.zeros((worlds, sites)), np.zeros(worlds, np.int64),
-        np.zeros(worlds), np.ones(worlds, np.bool_), np.zeros(problem.lower.shape),
+        np.zeros((worlds, sites, blocks)),
+        np.zeros((worlds, sites)),
+        np.zeros(worlds, np.int64),
+        np.zeros(worlds),
+        np.ones(worlds, np.bool_),
+        np.zeros(problem.lower.shape),
     )

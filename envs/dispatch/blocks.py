@@ -40,9 +40,7 @@ def row_value(a: np.ndarray, x: np.ndarray, r: int) -> float:
 
 
 @njit(cache=True)
-def worst_violation(
-    a: np.ndarray, lower: np.ndarray, upper: np.ndarray, scale: np.ndarray, x: np.ndarray
-) -> float:
+def worst_violation(a: np.ndarray, lower: np.ndarray, upper: np.ndarray, scale: np.ndarray, x: np.ndarray) -> float:
     """The largest amount by which a scaled row lies outside its bounds; an empty row counts unscaled."""
     worst = 0.0
     for r in range(len(lower)):

@@ -17,8 +17,14 @@ PIVOT_MIN = 1e-9  # rows are scaled to entries near 1, so a smaller pivot is rou
 
 @njit(cache=True)
 def dual_simplex(
-    cost: np.ndarray, size: np.ndarray, column: np.ndarray, lower: np.ndarray, upper: np.ndarray,
-    tolerance: float, value: np.ndarray, dual: np.ndarray,
+    cost: np.ndarray,
+    size: np.ndarray,
+    column: np.ndarray,
+    lower: np.ndarray,
+    upper: np.ndarray,
+    tolerance: float,
+    value: np.ndarray,
+    dual: np.ndarray,
 ) -> int:
     """Solve into value (blocks,) and dual (rows,).
 
@@ -48,9 +54,7 @@ def dual_simplex(
         if leaving < 0:
             _read_values(size, place, at_upper, basic_value, value)
             return OPTIMAL
-        status = _pivot(
-            cost, size, column, lower, upper, inverse, basis, basic_value, place, at_upper, dual, leaving
-        )
+        status = _pivot(cost, size, column, lower, upper, inverse, basis, basic_value, place, at_upper, dual, leaving)
         if status != OPTIMAL:
             return status
     return STALLED
@@ -58,8 +62,14 @@ def dual_simplex(
 
 @njit(cache=True)
 def _basic_values(
-    inverse: np.ndarray, size: np.ndarray, column: np.ndarray, lower: np.ndarray, upper: np.ndarray,
-    place: np.ndarray, at_upper: np.ndarray, basic_value: np.ndarray,
+    inverse: np.ndarray,
+    size: np.ndarray,
+    column: np.ndarray,
+    lower: np.ndarray,
+    upper: np.ndarray,
+    place: np.ndarray,
+    at_upper: np.ndarray,
+    basic_value: np.ndarray,
 ) -> None:
     """Values of the basic variables that balance what the others hold."""
     count, rows = column.shape
@@ -79,9 +89,7 @@ def _basic_values(
 
 
 @njit(cache=True)
-def _bounds(
-    j: int, size: np.ndarray, lower: np.ndarray, upper: np.ndarray, count: int
-) -> tuple[float, float]:
+def _bounds(j: int, size: np.ndarray, lower: np.ndarray, upper: np.ndarray, count: int) -> tuple[float, float]:
     if j < count:
         return 0.0, size[j]
     return lower[j - count], upper[j - count]
@@ -89,8 +97,13 @@ def _bounds(
 
 @njit(cache=True)
 def _leaving_row(
-    basis: np.ndarray, basic_value: np.ndarray, size: np.ndarray, lower: np.ndarray, upper: np.ndarray,
-    count: int, tolerance: float,
+    basis: np.ndarray,
+    basic_value: np.ndarray,
+    size: np.ndarray,
+    lower: np.ndarray,
+    upper: np.ndarray,
+    count: int,
+    tolerance: float,
 ) -> int:
     """The row of the basis that is furthest outside its bounds, -1 when all are inside."""
     worst, leaving = tolerance, -1
@@ -104,9 +117,18 @@ def _leaving_row(
 
 @njit(cache=True)
 def _pivot(
-    cost: np.ndarray, size: np.ndarray, column: np.ndarray, lower: np.ndarray, upper: np.ndarray,
-    inverse: np.ndarray, basis: np.ndarray, basic_value: np.ndarray, place: np.ndarray, at_upper: np.ndarray,
-    dual: np.ndarray, leaving: int,
+    cost: np.ndarray,
+    size: np.ndarray,
+    column: np.ndarray,
+    lower: np.ndarray,
+    upper: np.ndarray,
+    inverse: np.ndarray,
+    basis: np.ndarray,
+    basic_value: np.ndarray,
+    place: np.ndarray,
+    at_upper: np.ndarray,
+    dual: np.ndarray,
+    leaving: int,
 ) -> int:
     """Drive one basic variable to its bound, flipping blocks passed on the way; INFEASIBLE when nothing
     can."""

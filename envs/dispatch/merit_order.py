@@ -33,8 +33,15 @@ def _claim_award_rows(a: np.ndarray, award: np.ndarray) -> None:
 
 @njit(cache=True)
 def _solve_world(
-    price: np.ndarray, size: np.ndarray, a: np.ndarray, lower: np.ndarray, upper: np.ndarray,
-    tolerance: float, q: np.ndarray, x: np.ndarray, dual: np.ndarray,
+    price: np.ndarray,
+    size: np.ndarray,
+    a: np.ndarray,
+    lower: np.ndarray,
+    upper: np.ndarray,
+    tolerance: float,
+    q: np.ndarray,
+    x: np.ndarray,
+    dual: np.ndarray,
 ) -> tuple[float, bool]:
     """One world in place; (worst scaled row violation, converged)."""
     rows = len(lower)
@@ -70,9 +77,20 @@ def _marginal_price(price: np.ndarray, a: np.ndarray, q: np.ndarray, r: int) -> 
 
 @njit(cache=True)
 def _solve_batch(
-    price: np.ndarray, size: np.ndarray, a: np.ndarray, lower: np.ndarray, upper: np.ndarray,
-    rows: np.ndarray, active: np.ndarray, tolerance: float, q: np.ndarray, x: np.ndarray,
-    iterations: np.ndarray, residual: np.ndarray, converged: np.ndarray, dual: np.ndarray,
+    price: np.ndarray,
+    size: np.ndarray,
+    a: np.ndarray,
+    lower: np.ndarray,
+    upper: np.ndarray,
+    rows: np.ndarray,
+    active: np.ndarray,
+    tolerance: float,
+    q: np.ndarray,
+    x: np.ndarray,
+    iterations: np.ndarray,
+    residual: np.ndarray,
+    converged: np.ndarray,
+    dual: np.ndarray,
 ) -> None:
     for w in range(len(active)):
         if active[w]:
@@ -84,7 +102,13 @@ def _solve_batch(
 
 
 def solve(
-    price: Any, size: Any, a: Any, lower: Any, upper: Any, rows: Any, active: Any,
+    price: Any,
+    size: Any,
+    a: Any,
+    lower: Any,
+    upper: Any,
+    rows: Any,
+    active: Any,
     settings: DispatchSettings = DEFAULTS,
 ) -> Dispatch:
     """Merit order of every active world; shapes and units in `envs.dispatch.base`. Raises ValueError for bad

@@ -48,8 +48,14 @@ def scaled(a: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> Sharing:
 
 @njit(cache=True)
 def polish(
-    price: np.ndarray, size: np.ndarray, share: Sharing, open_within: float, tolerance_kw: float,
-    tolerance_price: float, q: np.ndarray, y: np.ndarray,
+    price: np.ndarray,
+    size: np.ndarray,
+    share: Sharing,
+    open_within: float,
+    tolerance_kw: float,
+    tolerance_price: float,
+    q: np.ndarray,
+    y: np.ndarray,
 ) -> int:
     """Exact solution over the blocks whose margin at prices y (rows,) is at most `open_within`; q and y in
     place.
@@ -116,8 +122,17 @@ def _margins(price: np.ndarray, share: Sharing, y: np.ndarray, margin: np.ndarra
 
 @njit(cache=True)
 def share_equal_offers(
-    price: np.ndarray, size: np.ndarray, a: np.ndarray, lower: np.ndarray, upper: np.ndarray,
-    share: Sharing, tolerance_kw: float, tolerance_price: float, q: np.ndarray, x: np.ndarray, y: np.ndarray,
+    price: np.ndarray,
+    size: np.ndarray,
+    a: np.ndarray,
+    lower: np.ndarray,
+    upper: np.ndarray,
+    share: Sharing,
+    tolerance_kw: float,
+    tolerance_price: float,
+    q: np.ndarray,
+    x: np.ndarray,
+    y: np.ndarray,
 ) -> None:
     """Pro rata among equal prices at the margin: over sites that agree in the rows that matter, if the other
     rows bear it, else over sites that agree in every row."""

@@ -18,8 +18,19 @@ from envs.grid.errors import GridError
 
 # tables that change voltages or powers in a way that constant-power injections on a tree cannot show
 UNSUPPORTED = (
-    "gen", "trafo3w", "ward", "xward", "dcline", "motor", "asymmetric_load", "asymmetric_sgen", "svc", "tcsc",
-    "ssc", "vsc", "b2b_vsc",
+    "gen",
+    "trafo3w",
+    "ward",
+    "xward",
+    "dcline",
+    "motor",
+    "asymmetric_load",
+    "asymmetric_sgen",
+    "svc",
+    "tcsc",
+    "ssc",
+    "vsc",
+    "b2b_vsc",
 )
 BRANCH_TABLES = ("line", "trafo", "switch", "impedance")
 ISOLATED = 4  # bus type of a bus without supply in the per-unit bus table
@@ -110,8 +121,7 @@ def _branches(net: Any, ppc: Any, ranges: dict[str, tuple[int, int]], supplied: 
         if kind in ("line", "trafo"):
             rating_ka[start:stop] = _line_rating_ka(net) if kind == "line" else _transformer_rating_ka(net)
             names[start:stop] = [
-                text(value, f"{kind} {index}")
-                for index, value in zip(net[kind].index, net[kind].name, strict=True)
+                text(value, f"{kind} {index}") for index, value in zip(net[kind].index, net[kind].name, strict=True)
             ]
     live = (table[:, 10].real == 1) & supplied[f_bus] & supplied[t_bus] & (f_bus != t_bus)
     tt, ff, ft, tf = branch_vectors(table[live].astype(float), int(live.sum()))
@@ -137,9 +147,7 @@ def _transformer_rating_ka(net: Any) -> np.ndarray:
     return rated_mva[:, None] / (SQRT3 * rated_kv)
 
 
-def _tree(
-    branches: Branches, supplied: np.ndarray, root: int, name: str
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _tree(branches: Branches, supplied: np.ndarray, root: int, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Buses in depth-first order, each one's parent as a position in that order, and its branch (-1 at the
     root)."""
     neighbours: dict[int, list[tuple[int, int]]] = {}
@@ -153,9 +161,7 @@ def _tree(
     while stack:
         bus, parent, branch = stack.pop()
         if bus in position:
-            raise GridError(
-                f"{name} is meshed: {branches.name[branch]!r} closes a loop; allowed: radial nets"
-            )
+            raise GridError(f"{name} is meshed: {branches.name[branch]!r} closes a loop; allowed: radial nets")
         position[bus] = len(parents)
         parents.append(parent)
         used.append(branch)
@@ -190,7 +196,12 @@ def _branch_arrays(
         rating_pu[child] = rating
     is_transformer = np.array([False] + [bool(branches.is_transformer[row]) for row in branch_of[1:]])
     return {
-        "a": a, "z": z, "y_eq": y_eq, "k": k, "branch_name": names, "is_transformer": is_transformer,
+        "a": a,
+        "z": z,
+        "y_eq": y_eq,
+        "k": k,
+        "branch_name": names,
+        "is_transformer": is_transformer,
         "rating_parent_pu": np.ascontiguousarray(rating_pu[:, 0]),
         "rating_child_pu": np.ascontiguousarray(rating_pu[:, 1]),
     }

@@ -116,8 +116,16 @@ class Feeder:
     def sweep_arrays(self) -> SweepArrays:
         """The arrays that the numba kernels take, as one named tuple."""
         return SweepArrays(
-            self.parent, self.a, self.z, self.y_eq, self.k, self.shunt,
-            self.rating_parent_pu, self.rating_child_pu, self.slack_voltage_pu, self.base_kva,
+            self.parent,
+            self.a,
+            self.z,
+            self.y_eq,
+            self.k,
+            self.shunt,
+            self.rating_parent_pu,
+            self.rating_child_pu,
+            self.slack_voltage_pu,
+            self.base_kva,
         )
 
     @property

@@ -54,8 +54,11 @@ def load_profiles(name: str, case_folders: Sequence[Path] = ()) -> Profiles:
         return _borrowed_profiles(name, case_folders)
     arrays = cached(name, "profiles", b"", lambda: _simbench_arrays(build_net(source), name))
     return Profiles(
-        arrays["load_p_w"].astype(np.int64), arrays["load_q_var"].astype(np.int64),
-        arrays["pv_p_w"].astype(np.int64), np.datetime64(arrays["start"].item(), "m"), name,
+        arrays["load_p_w"].astype(np.int64),
+        arrays["load_q_var"].astype(np.int64),
+        arrays["pv_p_w"].astype(np.int64),
+        np.datetime64(arrays["start"].item(), "m"),
+        name,
     )
 
 
@@ -71,7 +74,9 @@ def _simbench_arrays(net: Any, name: str) -> Mapping[str, np.ndarray]:
     values = simbench.get_absolute_values(net, profiles_instead_of_study_cases=True)
     arrays: dict[str, np.ndarray] = {}
     for key, table, column in (
-        ("load_p_w", "load", "p_mw"), ("load_q_var", "load", "q_mvar"), ("pv_p_w", "sgen", "p_mw")
+        ("load_p_w", "load", "p_mw"),
+        ("load_q_var", "load", "q_mvar"),
+        ("pv_p_w", "sgen", "p_mw"),
     ):
         kept = net[table][kept_rows(net[table], bus_map)]
         profile_mw = values[(table, column)][kept.index].to_numpy(float)  # (periods, kept elements)

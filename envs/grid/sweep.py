@@ -35,8 +35,14 @@ class Flow(NamedTuple):
 
 @njit(cache=True, error_model="numpy")
 def _backward(
-    feeder: SweepArrays, p_kw: np.ndarray, q_kvar: np.ndarray, v_re: np.ndarray, v_im: np.ndarray,
-    j_re: np.ndarray, j_im: np.ndarray, collapsed: np.ndarray,
+    feeder: SweepArrays,
+    p_kw: np.ndarray,
+    q_kvar: np.ndarray,
+    v_re: np.ndarray,
+    v_im: np.ndarray,
+    j_re: np.ndarray,
+    j_im: np.ndarray,
+    collapsed: np.ndarray,
 ) -> None:
     """Currents from the leaves up; arrays (buses, lanes), collapsed (lanes,) counts buses without voltage."""
     buses, lanes = v_re.shape
@@ -66,7 +72,11 @@ def _backward(
 
 @njit(cache=True, error_model="numpy")
 def _forward(
-    feeder: SweepArrays, v_re: np.ndarray, v_im: np.ndarray, j_re: np.ndarray, j_im: np.ndarray,
+    feeder: SweepArrays,
+    v_re: np.ndarray,
+    v_im: np.ndarray,
+    j_re: np.ndarray,
+    j_im: np.ndarray,
     change: np.ndarray,
 ) -> None:
     """Voltages from the root down; change (lanes,) is the largest squared step."""
@@ -89,7 +99,11 @@ def _forward(
 
 @njit(cache=True, error_model="numpy")
 def _sweep_lanes(
-    feeder: SweepArrays, p_kw: np.ndarray, q_kvar: np.ndarray, voltage: np.ndarray, current: np.ndarray,
+    feeder: SweepArrays,
+    p_kw: np.ndarray,
+    q_kvar: np.ndarray,
+    voltage: np.ndarray,
+    current: np.ndarray,
     rounds: np.ndarray,
 ) -> None:
     """Worlds side by side: p_kw, q_kvar (buses, lanes); voltage, current (lanes, buses) start and answer.
@@ -133,7 +147,11 @@ def no_load(feeder: SweepArrays, voltage: np.ndarray) -> None:
 
 @njit(cache=True)
 def sweep_one(
-    feeder: SweepArrays, p_kw: np.ndarray, q_kvar: np.ndarray, voltage: np.ndarray, current: np.ndarray,
+    feeder: SweepArrays,
+    p_kw: np.ndarray,
+    q_kvar: np.ndarray,
+    voltage: np.ndarray,
+    current: np.ndarray,
     flat_start: bool,
 ) -> int:
     """Solve one world in place, for use inside other numba code.
@@ -147,8 +165,12 @@ def sweep_one(
     if flat_start:
         no_load(feeder, voltage)
     _sweep_lanes(
-        feeder, p_kw.reshape(buses, 1), q_kvar.reshape(buses, 1), voltage.reshape(1, buses),
-        current.reshape(1, buses), rounds,
+        feeder,
+        p_kw.reshape(buses, 1),
+        q_kvar.reshape(buses, 1),
+        voltage.reshape(1, buses),
+        current.reshape(1, buses),
+        rounds,
     )
     return rounds[0]
 
@@ -181,8 +203,15 @@ def slack_power_kw(feeder: SweepArrays, voltage: np.ndarray, current: np.ndarray
 
 @njit(cache=True)
 def sweep_batch(
-    feeder: SweepArrays, p_kw: np.ndarray, q_kvar: np.ndarray, voltage_pu: np.ndarray, loading: np.ndarray,
-    slack_p_kw: np.ndarray, losses_kw: np.ndarray, rounds: np.ndarray, converged: np.ndarray,
+    feeder: SweepArrays,
+    p_kw: np.ndarray,
+    q_kvar: np.ndarray,
+    voltage_pu: np.ndarray,
+    loading: np.ndarray,
+    slack_p_kw: np.ndarray,
+    losses_kw: np.ndarray,
+    rounds: np.ndarray,
+    converged: np.ndarray,
 ) -> None:
     """Solve (worlds, buses) injections from a flat start into the output arrays, see `Flow`."""
     worlds, buses = p_kw.shape
@@ -194,8 +223,12 @@ def sweep_batch(
         voltage[:] = start
         used = rounds[first : first + lanes]
         _sweep_lanes(
-            feeder, p_kw[first : first + lanes].T.copy(), q_kvar[first : first + lanes].T.copy(), voltage,
-            current, used,
+            feeder,
+            p_kw[first : first + lanes].T.copy(),
+            q_kvar[first : first + lanes].T.copy(),
+            voltage,
+            current,
+            used,
         )
         for lane in range(lanes):
             world = first + lane
@@ -228,8 +261,12 @@ class PowerFlow:
         p, q = np.atleast_2d(p), np.atleast_2d(q)
         worlds = len(p)
         flow = Flow(
-            np.empty_like(p), np.empty_like(p), np.empty(worlds), np.empty(worlds),
-            np.empty(worlds, np.int64), np.empty(worlds, np.bool_),
+            np.empty_like(p),
+            np.empty_like(p),
+            np.empty(worlds),
+            np.empty(worlds),
+            np.empty(worlds, np.int64),
+            np.empty(worlds, np.bool_),
         )
         sweep_batch(self._arrays, p, q, *flow)
         return Flow(*(field[0] for field in flow)) if single else flow

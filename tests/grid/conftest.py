@@ -16,9 +16,7 @@ CASE33 = "pandapower:case33bw"
 TINY = "case:tiny"
 
 
-def injections(
-    feeder: Feeder, load_p_kw: Any, load_q_kvar: Any, pv_p_kw: Any
-) -> tuple[np.ndarray, np.ndarray]:
+def injections(feeder: Feeder, load_p_kw: Any, load_q_kvar: Any, pv_p_kw: Any) -> tuple[np.ndarray, np.ndarray]:
     """Net (buses,) injections of drawn loads and injected PV."""
     p_kw, q_kvar = np.zeros(feeder.bus_count), np.zeros(feeder.bus_count)
     np.add.at(p_kw, feeder.loads.bus, -np.asarray(load_p_kw))

@@ -33,8 +33,18 @@ def build() -> Any:
     bus = {"busbar": pp.create_bus(net, vn_kv=0.4, name="busbar")}
     pp.create_ext_grid(net, upper, vm_pu=1.02)
     pp.create_transformer_from_parameters(
-        net, upper, bus["busbar"], sn_mva=0.05, vn_hv_kv=20.0, vn_lv_kv=0.4, vkr_percent=2.1, vk_percent=4.0,
-        pfe_kw=0.11, i0_percent=0.25, shift_degree=150.0, name="village transformer",
+        net,
+        upper,
+        bus["busbar"],
+        sn_mva=0.05,
+        vn_hv_kv=20.0,
+        vn_lv_kv=0.4,
+        vkr_percent=2.1,
+        vk_percent=4.0,
+        pfe_kw=0.11,
+        i0_percent=0.25,
+        shift_degree=150.0,
+        name="village transformer",
     )
     for name, parent, length_km in STREET:
         bus[name] = pp.create_bus(net, vn_kv=0.4, name=name)
@@ -45,8 +55,6 @@ def build() -> Any:
     for name, p_kw in PV_KW.items():
         pp.create_sgen(net, bus[name], p_mw=p_kw / 1000, type="PV", name=f"roof {name}")
     for name, (p_kw, e_kwh) in STORAGE_KW_KWH.items():
-        pp.create_storage(
-            net, bus[name], p_mw=0.0, max_e_mwh=e_kwh / 1000, sn_mva=p_kw / 1000, name=f"battery {name}"
-        )
+        pp.create_storage(net, bus[name], p_mw=0.0, max_e_mwh=e_kwh / 1000, sn_mva=p_kw / 1000, name=f"battery {name}")
     net.storage["efficiency_percent"] = 95.0
     return net
