@@ -254,7 +254,7 @@ class PowerFlow:
 
         Raises ValueError for a wrong shape or an injection that is not finite.
         """
-        p, q = self._checked("p_kw", p_kw), self._checked("q_kvar", q_kvar)
+        p, q = self.checked("p_kw", p_kw), self.checked("q_kvar", q_kvar)
         if p.shape != q.shape:
             raise ValueError(f"p_kw has shape {p.shape}, q_kvar {q.shape}; they must agree")
         single = p.ndim == 1
@@ -271,7 +271,8 @@ class PowerFlow:
         sweep_batch(self._arrays, p, q, *flow)
         return Flow(*(field[0] for field in flow)) if single else flow
 
-    def _checked(self, what: str, values: Any) -> np.ndarray:
+    def checked(self, what: str, values: Any) -> np.ndarray:
+        """Injections as contiguous floats. Raises ValueError for a wrong shape or one that is not finite."""
         array = np.ascontiguousarray(values, dtype=np.float64)
         if array.ndim not in (1, 2) or array.shape[-1] != self.feeder.bus_count:
             raise ValueError(
