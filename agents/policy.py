@@ -112,7 +112,7 @@ def make_policies(scenario: Scenario, choices: Mapping[str, str] | None = None) 
     for role in ROLES:
         name = chosen[role]
         if Path(name).is_dir():
-            from agents.learning.checkpoints import load_policy  # torch only where a checkpoint is played
+            from agents.learning.checkpoints import load_policy
 
             policies[role] = load_policy(Path(name), scenario, role)
         else:

@@ -7,13 +7,13 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from benchmarks import environment, grid, ledger
 
-BENCHMARKS: dict[str, Callable[[], list[dict[str, Any]]]] = {
+BENCHMARKS: dict[str, Callable[[], Sequence[Mapping[str, Any]]]] = {
     "environment": environment.run,
     "grid": grid.run,
     "ledger": ledger.run,

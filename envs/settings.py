@@ -86,7 +86,7 @@ class MarketSettings(Section):
     reference_price: Literal["volume_weighted", "plain"] = "volume_weighted"
     shortfall_factor: Annotated[float, Field(ge=1.0, le=10.0)] = 1.5
     baseline: Literal["declared", "estimated", "clipped"] = "clipped"
-    baseline_tolerance: Fraction = 0.15  # of the site's capacity
+    baseline_tolerance: Fraction = 0.1  # of the site's capacity
     max_event_periods: Annotated[int, Field(ge=1, le=8)] = 4
     max_price: Price = 600_000  # ceiling of any limit, offer or subsidy
     safety_loops: Annotated[int, Field(ge=1, le=20)] = 6
