@@ -1,84 +1,89 @@
-"""Command line: `python -m ledger verify PATH` and `python -m ledger show PATH`.
+"""Command line: `python -m ledger verify | show | proof | check-proof | consistency | export | import`.
 
-Exit status: 0 sound or shown, 1 a fault in the ledger, 2 no such file, no ledger, or a wrong command.
+Exit status: 0 sound, proven, consistent or shown; 1 a fault in the ledger, a proof that fails, two chains that fork;
+2 no such file, no ledger, or a wrong command. Errors are one line.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
 
-from . import show
-from .store import Store, StoreError
-from .verify import verify_file
+from . import commands
+from .checkpoint import CheckpointError
+from .store import StoreError
 
 
-def _hash(text: str) -> bytes:
-    try:
-        value = bytes.fromhex(text)
-    except ValueError:
-        value = b""
-    if len(value) != 32:
-        raise argparse.ArgumentTypeError("a head is 64 hexadecimal digits")
-    return value
+def _hex(size: int, what: str) -> commands.Parse:
+    def parse(text: str) -> bytes:
+        try:
+            value = bytes.fromhex(text)
+        except ValueError:
+            value = b""
+        if len(value) != size:
+            raise argparse.ArgumentTypeError(f"{what} is {2 * size} hexadecimal digits")
+        return value
+
+    return parse
+
+
+_hash = _hex(32, "a hash")
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m ledger", description="Verify or show a ledger file.")
-    commands = parser.add_subparsers(dest="command", required=True)
-    verify = commands.add_parser("verify", help="check every hash, signature, link and draw from genesis on")
+    parser = argparse.ArgumentParser(prog="python -m ledger", description="Verify, show and prove a ledger file.")
+    subparsers = parser.add_subparsers(dest="command", required=True)
+
+    def command(name: str, run: commands.Command, text: str) -> argparse.ArgumentParser:
+        added = subparsers.add_parser(name, help=text)
+        added.set_defaults(run=run)
+        added.add_argument("--json", action="store_true", help="print JSON")
+        return added
+
+    verify = command("verify", commands.verify, "check every hash, signature, link and draw from genesis on")
     verify.add_argument("path")
-    verify.add_argument("--json", action="store_true", help="print the verdict as JSON")
-    verify.add_argument("--open", action="store_true", help="accept a chain that has not been closed yet")
-    verify.add_argument("--head", type=_hash, help="the head hash that the chain must have")
-    shown = commands.add_parser("show", help="print an overview, a block or an event (nothing is verified)")
+    shown = command("show", commands.shown, "print an overview, a block or an event (nothing is verified)")
     shown.add_argument("path")
-    shown.add_argument("--json", action="store_true", help="print JSON")
     what = shown.add_mutually_exclusive_group()
     what.add_argument("--event", type=int, help="the records of one dispatch event")
     what.add_argument("--block", type=int, help="one block with its records")
+    proof = command("proof", commands.proof, "print a stand-alone proof of one record (always JSON)")
+    proof.add_argument("record", type=_hash, help="the record's id")
+    proof.add_argument("path")
+    check = command("check-proof", commands.checked_proof, "check a proof against a header hash that you trust")
+    check.add_argument("file")
+    trusted = check.add_mutually_exclusive_group(required=True)
+    trusted.add_argument("--head", type=_hash, help="hash of the record's block or a later one")
+    trusted.add_argument("--checkpoint", help="a checkpoint file; needs --authority")
+    check.add_argument("--authority", type=_hex(33, "a public key"), help="the authority's public key")
+    consistency = command("consistency", commands.consistency, "whether one ledger file begins the other")
+    consistency.add_argument("path")
+    consistency.add_argument("other")
+    export = command("export", commands.exported, "write a chain as one canonical file")
+    export.add_argument("path")
+    export.add_argument("target")
+    imported = command("import", commands.imported, "verify an exported chain and write it as a ledger file")
+    imported.add_argument("source")
+    imported.add_argument("target")
+    for judging in (verify, imported):
+        judging.add_argument("--open", action="store_true", help="accept a chain that has not been closed yet")
+        judging.add_argument("--head", type=_hash, help="the head hash that the chain must have")
     return parser
-
-
-def _verify(options: argparse.Namespace) -> int:
-    verdict = verify_file(options.path, closed=not options.open, head=options.head)
-    if options.json:
-        print(json.dumps({"sound": verdict.sound} | asdict(verdict)))
-    elif verdict.sound:
-        ending = "closed" if verdict.closed else "open"
-        print(f"sound: {verdict.blocks} blocks, {verdict.records} records, {verdict.events} events, {ending}")
-        print(f"head {verdict.head}")
-    else:
-        print(verdict.fault)
-    return 0 if verdict.sound else 1
-
-
-def _show(options: argparse.Namespace) -> int:
-    store = Store.open(options.path)
-    try:
-        if options.event is not None:
-            view = show.event_view(store, options.event)
-        elif options.block is not None:
-            view = show.block_view(store, options.block)
-        else:
-            view = show.overview(store)
-    finally:
-        store.close()
-    print(json.dumps(view) if options.json else show.render(view))
-    return 0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; the exit status."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.command == "check-proof" and (options.checkpoint is None) != (options.authority is None):
+        parser.error("--checkpoint and --authority go together")
     try:
-        return _verify(options) if options.command == "verify" else _show(options)
-    except StoreError as error:
-        print(error, file=sys.stderr)
+        status: int = options.run(options)
+    except (StoreError, CheckpointError, OSError) as error:
+        print(str(error).replace("\n", " "), file=sys.stderr)
         return 2
+    return status
 
 
 if __name__ == "__main__":

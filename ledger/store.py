@@ -72,14 +72,19 @@ class Store:
         return cls(connection, path, False)
 
     def append(self, block: Block) -> None:
-        """Write a block in one transaction; StoreError when its height is taken."""
+        """Write a block in one transaction; StoreError when its height is taken or the disk refuses."""
+        self.append_bytes(block.header.height, block.to_bytes())
+
+    def append_bytes(self, height: int, data: bytes) -> None:
+        """Write the bytes of a checked block in one transaction; errors as `append`."""
         if not self._writable:
             raise StoreError(f"{self.path} was opened to read")
         try:
-            row = (block.header.height, block.to_bytes())
-            self._connection.execute("INSERT INTO blocks (height, block) VALUES (?, ?)", row)
+            self._connection.execute("INSERT INTO blocks (height, block) VALUES (?, ?)", (height, data))
         except sqlite3.IntegrityError as error:
-            raise StoreError(f"block {block.header.height} is in {self.path} already") from error
+            raise StoreError(f"block {height} is in {self.path} already") from error
+        except sqlite3.Error as error:
+            raise StoreError(f"block {height} cannot be written to {self.path}: {error}") from error
 
     def rows(self) -> Iterator[tuple[int, bytes]]:
         """(height, bytes) of every stored block, rising; StoreError where the file is damaged."""

@@ -3,13 +3,16 @@
 import numpy as np
 import pytest
 
+from ledger.blocks import Block
 from ledger.chain import Chain
 from ledger.identity import Role
 from ledger.params import Params
 from ledger.records import Draft, Kind
 from ledger.roster import NodeSpec, Roster
+from ledger.store import Store
 
 ENO, AGGREGATOR, FIRST, LAST = 0, 1, 3, 7  # sender indices: ENO, two aggregators, prosumers 3..7
+SIGNINGS = ["none", "period", "record"]
 
 
 @pytest.fixture(scope="session")
@@ -72,3 +75,30 @@ def grow(chain: Chain, blocks: int) -> None:
         period = chain.height + 1
         extra = event_drafts(chain.roster, period - 2) if 2 <= period <= 4 else []
         chain.seal([*extra, *period_drafts(chain.roster, period)])
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory, roster, history):
+    """A closed chain of 12 blocks a signing mode: mode -> (path, head)."""
+    made = {}
+    for signing in SIGNINGS:
+        path = tmp_path_factory.mktemp("ledger") / f"{signing}.sqlite"
+        with Store.create(path) as store:
+            params = Params(gamma=10, window_periods=24, signing=signing)
+            chain = Chain.create(params, roster, history, store=store)
+            grow(chain, 10)
+            chain.close(ENO, period_drafts(roster, 11))
+        made[signing] = (path, chain.head)
+    return made
+
+
+def rows_of(path):
+    store = Store.open(path)
+    try:
+        return list(store.rows())
+    finally:
+        store.close()
+
+
+def blocks_of(path) -> list[Block]:
+    return [Block.from_bytes(data) for _, data in rows_of(path)]

@@ -11,42 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger.__main__ import main
-from ledger.chain import Chain
 from ledger.consensus import Draw
 from ledger.encoding import decode, encode
-from ledger.params import Params
 from ledger.proposal import assemble
 from ledger.records import Record
 from ledger.state import ChainState
 from ledger.store import Store, StoreError
 from ledger.verify import verify_file, verify_rows
 
-from .conftest import ENO, grow, period_drafts
-
-SIGNINGS = ["none", "period", "record"]
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory, roster, history):
-    """A closed chain of 12 blocks a signing mode: mode -> (path, head)."""
-    made = {}
-    for signing in SIGNINGS:
-        path = tmp_path_factory.mktemp("ledger") / f"{signing}.sqlite"
-        with Store.create(path) as store:
-            params = Params(gamma=10, window_periods=24, signing=signing)
-            chain = Chain.create(params, roster, history, store=store)
-            grow(chain, 10)
-            chain.close(ENO, period_drafts(roster, 11))
-        made[signing] = (path, chain.head)
-    return made
-
-
-def rows_of(path):
-    store = Store.open(path)
-    try:
-        return list(store.rows())
-    finally:
-        store.close()
+from .conftest import SIGNINGS, grow, rows_of
 
 
 @pytest.mark.parametrize("signing", SIGNINGS)

@@ -1,0 +1,154 @@
+"""What the commands do: run, print, and the exit status. Every JSON answer names its schema."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from . import show
+from .checkpoint import Checkpoint
+from .consistency import compare
+from .export import export_chain, import_chain
+from .identity import display_address
+from .proofs import FORMAT, ProofError, check_proof, prove_in_store
+from .store import Store, StoreError
+from .verify import Verdict, verify_file
+
+Command = Callable[[argparse.Namespace], int]
+Parse = Callable[[str], bytes]
+
+
+def _print_json(schema: str, values: dict[str, Any]) -> None:
+    print(json.dumps({"schema": f"gridpact/{schema}/1"} | values))
+
+
+def _judge(verdict: Verdict, as_json: bool) -> int:
+    if as_json:
+        _print_json("verdict", {"sound": verdict.sound} | asdict(verdict))
+    elif verdict.sound:
+        ending = "closed" if verdict.closed else "open"
+        print(f"sound: {verdict.blocks} blocks, {verdict.records} records, {verdict.events} events, {ending}")
+        print(f"head {verdict.head}")
+    else:
+        print(verdict.fault)
+    return 0 if verdict.sound else 1
+
+
+def verify(options: argparse.Namespace) -> int:
+    """Check a whole file."""
+    return _judge(verify_file(options.path, closed=not options.open, head=options.head), options.json)
+
+
+def shown(options: argparse.Namespace) -> int:
+    """An overview, a block or an event."""
+    store = Store.open(options.path)
+    try:
+        if options.event is not None:
+            schema, view = "event", show.event_view(store, options.event)
+        elif options.block is not None:
+            schema, view = "block", show.block_view(store, options.block)
+        else:
+            schema, view = "overview", show.overview(store)
+    finally:
+        store.close()
+    if options.json:
+        _print_json(schema, view)
+    else:
+        print(show.render(view))
+    return 0
+
+
+def proof(options: argparse.Namespace) -> int:
+    """The proof of a record, JSON with or without --json."""
+    store = Store.open(options.path)
+    try:
+        print(json.dumps(prove_in_store(store, options.record)))
+    except ProofError as error:  # the ledger can be read, but it has no such record
+        raise StoreError(f"{options.path}: {error}") from error
+    finally:
+        store.close()
+    return 0
+
+
+def _trusted(options: argparse.Namespace) -> bytes:
+    if options.checkpoint is None:
+        head: bytes = options.head
+        return head
+    checkpoint = Checkpoint.read(options.checkpoint)
+    if not checkpoint.is_signed_by(options.authority):
+        raise ProofError("the authority did not sign this checkpoint")
+    return checkpoint.block_hash
+
+
+def checked_proof(options: argparse.Namespace) -> int:
+    """Whether a proof holds under a trusted header."""
+    try:
+        value = json.loads(Path(options.file).read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise StoreError(f"{options.file} is no proof of format {FORMAT}: {type(error).__name__}") from error
+    try:
+        proven = check_proof(value, _trusted(options))
+    except ProofError as error:
+        if options.json:
+            _print_json("proof-verdict", {"proven": False, "fault": str(error)})
+        else:
+            print(f"not proven: {error}")
+        return 1
+    record = proven.record
+    view = {
+        "proven": True, "fault": None, "id": record.id.hex(), "kind": record.kind.name, "block": proven.height,
+        "position": proven.position, "sender": display_address(record.sender), "signed": proven.signed,
+        "trusted_block": proven.trusted_height, "fields": show.body_fields(record.kind, record.body, {}),
+    }  # fmt: skip
+    if options.json:
+        _print_json("proof-verdict", view)
+    else:
+        signed = f"signed by {view['sender']}" if proven.signed else f"said, unsigned, by {view['sender']}"
+        print(f"proven: {record.kind.name} {record.id.hex()} is record {proven.position} of block {proven.height}")
+        print(f"{signed}; trusted through block {proven.trusted_height}")
+    return 0
+
+
+def consistency(options: argparse.Namespace) -> int:
+    """Whether one file is the beginning of the other."""
+    store = Store.open(options.path)
+    try:
+        other = Store.open(options.other)
+        try:
+            found = compare(store, other)
+        finally:
+            other.close()
+    finally:
+        store.close()
+    if options.json:
+        _print_json("consistency", {"consistent": found.consistent} | asdict(found))
+    else:
+        place = "" if found.fork_height is None else f", first difference in block {found.fork_height}"
+        print(f"{found.relation}: {found.common_blocks} blocks in common{place}")
+        if found.equivocator is not None:
+            print(f"{display_address(bytes.fromhex(found.equivocator))} signed both blocks of that height")
+    return 0 if found.consistent else 1
+
+
+def exported(options: argparse.Namespace) -> int:
+    """Write the canonical file."""
+    store = Store.open(options.path)
+    try:
+        blocks = export_chain(store, options.target)
+    finally:
+        store.close()
+    if options.json:
+        _print_json("export", {"blocks": blocks, "target": options.target})
+    else:
+        print(f"{blocks} blocks written to {options.target}")
+    return 0
+
+
+def imported(options: argparse.Namespace) -> int:
+    """Verify an exported chain and store it."""
+    verdict = import_chain(options.source, options.target, closed=not options.open, head=options.head)
+    return _judge(verdict, options.json)

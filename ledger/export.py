@@ -1,0 +1,83 @@
+"""A whole chain as one canonical file: the same blocks give the same bytes on every machine.
+
+The SQLite file of a store depends on the SQLite version and the order of writes; this one does not, so its hash
+names the chain. Layout: the magic, then for each block from genesis on its length (4 bytes, big-endian) and its bytes.
+Reading checks the whole chain before anything is written.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from .encoding import MAX_BYTES
+from .store import Store, StoreError
+from .verify import Verdict, verify_rows
+
+MAGIC = b"gridpact chain 1\n"
+_LENGTH_BYTES = 4
+
+
+def export_chain(store: Store, target: str | Path) -> int:
+    """Write the blocks of a store to a new file; their number. StoreError where the file exists already."""
+    target, blocks = Path(target), 0
+    partial = target.with_name(f"{target.name}.partial")
+    if target.exists():
+        raise StoreError(f"{target} exists; it is not written over")
+    try:
+        with partial.open("wb") as file:
+            file.write(MAGIC)
+            for height, data in store.rows():
+                if height != blocks:
+                    raise StoreError(f"row {height} stands where block {blocks} is due")
+                file.write(len(data).to_bytes(_LENGTH_BYTES, "big") + data)
+                blocks += 1
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(target)
+    except OSError as error:
+        raise StoreError(f"{target} cannot be written: {error}") from error
+    finally:
+        partial.unlink(missing_ok=True)
+    return blocks
+
+
+def exported_rows(source: str | Path) -> Iterator[tuple[int, bytes]]:
+    """(height, bytes) of the blocks in an exported file; StoreError where it is none or ends too early."""
+    try:
+        with Path(source).open("rb") as file:
+            if file.read(len(MAGIC)) != MAGIC:
+                raise StoreError(f"{source} is no exported chain")
+            height = 0
+            while head := file.read(_LENGTH_BYTES):
+                size = int.from_bytes(head, "big")
+                if len(head) < _LENGTH_BYTES or not 0 < size <= MAX_BYTES:
+                    raise StoreError(f"block {height} of {source} has no length in 1..{MAX_BYTES}")
+                data = file.read(size)
+                if len(data) != size:
+                    raise StoreError(f"{source} ends inside block {height}")
+                yield height, data
+                height += 1
+    except OSError as error:
+        raise StoreError(f"{source} cannot be read: {error}") from error
+
+
+def import_chain(source: str | Path, target: str | Path, closed: bool = True, head: bytes | None = None) -> Verdict:
+    """Verify an exported chain and, if it is sound, write it to the new ledger file `target`.
+
+    Nothing is written for an unsound chain. StoreError where `source` is no exported chain or `target` exists.
+    """
+    target = Path(target)
+    if target.exists():
+        raise StoreError(f"{target} exists; a ledger is never written over")
+    next(exported_rows(source), None)  # no exported chain at all: an error, not a verdict
+    verdict = verify_rows(exported_rows(source), closed, head)
+    if not verdict.sound:
+        return verdict
+    partial = target.with_name(f"{target.name}.partial")
+    with Store.create(partial, durability="normal") as store:
+        for height, data in exported_rows(source):
+            store.append_bytes(height, data)
+    partial.replace(target)
+    return verdict
