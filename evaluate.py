@@ -33,7 +33,7 @@ examples:
   python evaluate.py
   python evaluate.py configs/scenarios/tiny.yaml --seeds 3 --out results/tiny
   python evaluate.py --policy prosumer=zero_intelligence --set market.feed_in=60000
-  python evaluate.py --policy prosumer=checkpoints/prosumer --game staged --workers 1
+  python evaluate.py --policy prosumer=checkpoints/tiny --game simultaneous
 """
 
 
@@ -90,6 +90,11 @@ def parser() -> argparse.ArgumentParser:
         "announcements (default staged)",
     )
     made.add_argument(
+        "--allow-other-game",
+        action="store_true",
+        help="play a checkpoint in a game that it was not trained on (refused otherwise)",
+    )
+    made.add_argument(
         "--set",
         action="append",
         default=[],
@@ -138,7 +143,7 @@ def evaluate(arguments: argparse.Namespace) -> Path:
         arguments.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SettingsError(f"--out {arguments.out}: {error.strerror}: a folder to write to is needed") from None
-    jobs = plan_jobs(scenarios, policies, seeds, arguments.game, arguments.out)
+    jobs = plan_jobs(scenarios, policies, seeds, arguments.game, arguments.out, arguments.allow_other_game)
     done: dict[int, RunResult] = {}
     for index, result in tqdm(play_all(jobs, arguments.workers), total=len(jobs), desc="runs", unit="run"):
         done[index] = result

@@ -37,10 +37,14 @@ def days_of(world: World, seed: np.ndarray, episode: Ints) -> Ints:
 
 
 def cast_of(world: World, seed: np.ndarray, episode: Ints) -> Ints:
-    """(B, N) which behaviour each site plays, -1 honest: the malicious are drawn, in the order of the settings."""
+    """(B, N) which behaviour each site plays, -1 honest: the malicious are drawn, in the order of the settings.
+
+    Sites with a plant or a battery come first: one that has neither can hardly cheat.
+    """
     draw = np.empty((len(seed), world.sites))
     draws.uniforms(seed, episode, 0, draws.CAST, draw)
-    order = np.argsort(draw, axis=1, kind="stable")
+    idle = (world.pv_rated_w == 0.0) & (world.storage_wh == 0.0)
+    order = np.argsort(draw + idle, axis=1, kind="stable")
     cast = np.full((len(seed), world.sites), -1, np.int64)
     begin = 0
     for index, misconduct in enumerate(world.scenario.malicious.values()):

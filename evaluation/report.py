@@ -105,7 +105,7 @@ def _facts(part: Part) -> list[tuple[str, str]]:
     world, grid = part.world, part.scenario.grid
     cheats = ", ".join(f"{m.count} {name.replace('_', ' ')}" for name, m in part.scenario.malicious.items())
     periods = part.runs[0].book.periods
-    low, high = float(world.feeder.band_low_pu.max()), float(world.feeder.band_high_pu.min())
+    low, high = float(world.feeder.band_low_pu[1:].max()), float(world.feeder.band_high_pu[1:].min())
     return [
         ("Net", f"{grid.net} ({world.feeder.bus_count} buses)"),
         ("Day", f"{_day(part)}, {periods} periods of {24 * 60 // world.periods_per_day} minutes"),

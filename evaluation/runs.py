@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from agents.learning.checkpoints import require_game
 from agents.policy import Policy, make_policies
 from envs.core import Core
 from envs.observe import Observer
@@ -177,12 +178,18 @@ def _chain(world: World, book: DayBook, unfinished: Path, final: Path) -> ChainF
 
 
 def plan_jobs(
-    scenarios: Sequence[Scenario], policies: Mapping[str, str], seeds: Sequence[int], game: str, out: Path
+    scenarios: Sequence[Scenario],
+    policies: Mapping[str, str],
+    seeds: Sequence[int],
+    game: str,
+    out: Path,
+    allow_other_game: bool = False,
 ) -> list[Job]:
     """All runs, every one checked before the first is played.
 
     Raises:
-        SettingsError: two scenarios of one name, an unknown policy or grid.
+        SettingsError: two scenarios of one name, an unknown policy or grid, a checkpoint trained on the other game
+            (unless that is allowed).
     """
     jobs = []
     seen: set[str] = set()
@@ -192,7 +199,8 @@ def plan_jobs(
             raise SettingsError(f"two scenarios are named {scenario.name!r}: give each its own name")
         seen.add(slug)
         build_world(scenario)
-        make_policies(scenario, policies)
+        for policy in make_policies(scenario, policies).values():
+            require_game(policy, game, allow_other_game)
         for seed in seeds:
             keeps = scenario.ledger.mode != "off"
             ledger = out / "ledgers" / f"{slug}_seed{seed}.sqlite" if keeps else None

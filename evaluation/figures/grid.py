@@ -52,7 +52,7 @@ def voltage_picture(study: Study) -> Picture:
             axis.plot(x, twin.min(axis=1), color=WITHOUT, linewidth=1.1, linestyle="--")
             for value in (grid.band_low_pu, grid.band_high_pu):
                 _limit_line(axis, value, f"planning {value:g} pu", "-", ALERT)
-            low, high = float(part.world.feeder.band_low_pu.max()), float(part.world.feeder.band_high_pu.min())
+            low, high = float(part.world.feeder.band_low_pu[1:].max()), float(part.world.feeder.band_high_pu[1:].min())
             for value in (low, high):
                 _limit_line(axis, value, f"net's own {value:g} pu", ":", SOFT, right=True)
             axis.set_ylim(min(low, grid.band_low_pu) - 0.005, max(high, grid.band_high_pu, float(twin.max())) + 0.01)

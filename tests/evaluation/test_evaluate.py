@@ -110,3 +110,34 @@ def test_from_a_shell_there_is_no_traceback():
     assert done.stdout == ""
     assert "Traceback" not in done.stderr
     assert "initial_charge" in done.stderr
+
+
+def test_a_checkpoint_of_the_other_game_is_refused_unless_asked_for(tmp_path, capsys):
+    """A trained policy plays beside the rules; what it was trained on is checked before anything is played."""
+    import numpy as np
+
+    from agents.learning.checkpoints import save_policy
+    from agents.learning.settings import load_training, scenario_of
+    from envs.actions import action_tables
+    from envs.observe import observation_tables
+
+    training = load_training("tiny")
+    scenario = scenario_of(training)
+    sizes = [
+        len(observation_tables(scenario)["prosumer"]),
+        *training.ppo.hidden,
+        len(action_tables(scenario)["prosumer"]),
+    ]
+    rng = np.random.default_rng(0)
+    weights = {}
+    for k in range(len(sizes) - 1):
+        weights[f"weight_{k}"] = rng.normal(0, 0.3, (sizes[k], sizes[k + 1])).astype(np.float32)
+        weights[f"bias_{k}"] = np.zeros(sizes[k + 1], np.float32)
+    save_policy(tmp_path / "run" / "prosumer", weights, "prosumer", training, 1, 96)
+    words = ["configs/scenarios/tiny.yaml", "--seeds", "1", "--policy", f"prosumer={tmp_path / 'run'}"]
+    words += ["--set", "calendar.periods=4", "--out", str(tmp_path / "out")]
+    assert evaluate.main([*words, "--game", "staged"]) == 2
+    assert "trained on the simultaneous game" in capsys.readouterr().err
+    assert evaluate.main([*words, "--game", "simultaneous"]) == 0
+    assert evaluate.main([*words, "--game", "staged", "--allow-other-game"]) == 0
+    assert (tmp_path / "out" / "report.html").is_file()
