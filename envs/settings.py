@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 Price = Annotated[int, Field(ge=0, le=10_000_000)]  # micro-currency per kWh
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -134,6 +134,12 @@ class LedgerSettings(Section):
     alpha: Fraction = 0.5  # weight of a generated Wh in Proof of Energy (paper 000 eq. 3)
     beta: Fraction = 0.5  # weight of a consumed Wh
     durability: Literal["full", "normal"] = "full"
+
+    @field_validator("mode", mode="before")
+    @classmethod
+    def _off(cls, value: Any) -> Any:
+        """YAML reads a bare ``off`` as false; what is meant is clear."""
+        return "off" if value is False else value
 
     @model_validator(mode="after")
     def _weights(self) -> LedgerSettings:

@@ -66,6 +66,10 @@ def test_overrides_read_yaml_and_win_over_the_file():
         parse_overrides(["feed_in"])
 
 
+def test_a_bare_off_is_what_it_says():
+    assert load_scenario("tiny", parse_overrides(["ledger.mode=off"])).ledger.mode == "off"
+
+
 def test_settings_are_frozen():
     scenario = load_scenario("tiny")
     with pytest.raises(ValueError, match="frozen"):
