@@ -51,11 +51,11 @@ class Branches(NamedTuple):
 def feeder_arrays(net: Any, name: str) -> dict[str, np.ndarray]:
     """Every array of a `Feeder` by field name, equipment tables prefixed. Raises GridError, see
     `load_feeder`."""
-    _check_supported(net, name)
-    ppc, lookups = _per_unit(net, name)
+    check_supported(net, name)
+    ppc, lookups = per_unit(net, name)
     lookup = np.asarray(lookups["bus"])
     supplied = ppc["bus"][:, 1] != ISOLATED
-    branches = _branches(net, ppc, lookups["branch"], supplied)
+    branches = live_branches(net, ppc, lookups["branch"], supplied)
     root = int(lookup[int(net.ext_grid.bus[net.ext_grid.in_service].iloc[0])])
     order, parent, branch_of = _tree(branches, supplied, root, name)
     arrays = _branch_arrays(branches, order, parent, branch_of, ppc)
@@ -77,7 +77,8 @@ def feeder_arrays(net: Any, name: str) -> dict[str, np.ndarray]:
     return arrays
 
 
-def _check_supported(net: Any, name: str) -> None:
+def check_supported(net: Any, name: str) -> None:
+    """Raise GridError for what constant-power injections behind one external grid cannot show."""
     in_service = int(net.ext_grid.in_service.sum())
     if in_service != 1:
         raise GridError(f"{name} has {in_service} external grids in service; a feeder has exactly one")
@@ -92,7 +93,7 @@ def _check_supported(net: Any, name: str) -> None:
             raise GridError(f"{name} has loads with {column} other than 0; allowed: constant-power loads")
 
 
-def _per_unit(net: Any, name: str) -> tuple[Any, dict[str, Any]]:
+def per_unit(net: Any, name: str) -> tuple[Any, dict[str, Any]]:
     """pandapower's per-unit tables of the unloaded net, and the maps from its own tables to their rows."""
     import pandapower
 
@@ -106,7 +107,8 @@ def _per_unit(net: Any, name: str) -> tuple[Any, dict[str, Any]]:
     return unloaded._ppc, unloaded._pd2ppc_lookups
 
 
-def _branches(net: Any, ppc: Any, ranges: dict[str, tuple[int, int]], supplied: np.ndarray) -> Branches:
+def live_branches(net: Any, ppc: Any, ranges: dict[str, tuple[int, int]], supplied: np.ndarray) -> Branches:
+    """The branches in service between supplied buses, as two-ports. Raises GridError for an unknown kind."""
     from pandapower.pypower.makeYbus import branch_vectors
 
     table = ppc["branch"]

@@ -149,8 +149,8 @@ class Feeder:
 
 
 def load_feeder(name: str, case_folders: Sequence[Path] = ()) -> Feeder:
-    """The feeder `simbench:<code>`, `pandapower:<function>` or `case:<file>`, from the cache where it is
-    there.
+    """The feeder `simbench:<code>`, `pandapower:<function>`, `case:<file>` or `file:<net.json>`, from the cache where
+    it is there.
 
     `case_folders` are searched for cases before our own `envs/grid/cases`. Raises GridError for an unknown
     name (with the closest known ones) and for a net that is not one radial feeder of constant-power
@@ -174,14 +174,15 @@ def _feeder(name: str, arrays: Mapping[str, np.ndarray]) -> Feeder:
             array.setflags(write=False)
             values[field.name] = array.item() if array.ndim == 0 else array
     return Feeder(
-        loads=_table(Loads, "loads", arrays),
-        generators=_table(Generators, "generators", arrays),
-        storages=_table(Storages, "storages", arrays),
+        loads=equipment_table(Loads, "loads", arrays),
+        generators=equipment_table(Generators, "generators", arrays),
+        storages=equipment_table(Storages, "storages", arrays),
         **values,
     )
 
 
-def _table(kind: type[Any], prefix: str, arrays: Mapping[str, np.ndarray]) -> Any:
+def equipment_table(kind: type[Any], prefix: str, arrays: Mapping[str, np.ndarray]) -> Any:
+    """`Loads`, `Generators` or `Storages` from the arrays of a cache entry, made read-only."""
     columns = {field.name: arrays[f"{prefix}.{field.name}"] for field in fields(kind)}
     for column in columns.values():
         column.setflags(write=False)

@@ -1,4 +1,7 @@
-"""From a grid's name to its pandapower net: `simbench:<code>`, `pandapower:<function>` or `case:<file>`.
+"""From a grid's name to its pandapower net: `simbench:<code>`, `pandapower:<function>`, `case:<file>`, `file:<path>`.
+
+`file:` reads a net that pandapower's `to_json` has written. pandapower builds the objects that such a file names, so
+load only files that you trust, as with a case's Python.
 
 pandapower and simbench are imported inside the functions: a grid that is in the cache never pays for them.
 """
@@ -18,12 +21,12 @@ import numpy as np
 from envs.grid.errors import GridError, unknown_name
 
 OWN_CASES = Path(__file__).parent / "cases"
-KINDS = ("simbench", "pandapower", "case")
+KINDS = ("simbench", "pandapower", "case", "file")
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where a net comes from. `file` is set for cases only."""
+    """Where a net comes from. `file` is set for cases and files."""
 
     kind: str
     key: str
@@ -31,19 +34,22 @@ class Source:
 
     @property
     def content(self) -> bytes:
-        """What a cache entry depends on beyond the name: the text of a case file."""
+        """What a cache entry depends on beyond the name: the text of the file."""
         return self.file.read_bytes() if self.file is not None else b""
 
 
 def find_source(name: str, case_folders: Sequence[Path] = ()) -> Source:
     """Split and check a grid's name; a case is looked up in `case_folders` first, then among our own.
 
-    Raises GridError when the kind or the case does not exist.
+    A file's path is taken from the working directory, then from `case_folders`. Raises GridError when the kind, the
+    case or the file does not exist.
     """
     kind, colon, key = name.partition(":")
     if not colon or kind not in KINDS or not key:
         allowed = ", ".join(f"{known}:<name>" for known in KINDS)
         raise GridError(f"grid {name!r} has no known kind; allowed: {allowed}")
+    if kind == "file":
+        return Source(kind, key, _json_file(key, case_folders))
     if kind != "case":
         return Source(kind, key)
     files: dict[str, Path] = {}
@@ -56,13 +62,33 @@ def find_source(name: str, case_folders: Sequence[Path] = ()) -> Source:
     return Source(kind, key, files[key])
 
 
+def _json_file(key: str, folders: Sequence[Path]) -> Path:
+    for path in (Path(key).expanduser(), *(Path(folder) / key for folder in folders)):
+        if path.is_file():
+            return path
+    raise GridError(f"grid file {key!r} does not exist; a net written by pandapower.to_json is needed")
+
+
 def build_net(source: Source) -> Any:
     """The pandapower net of a source (a fresh object). Raises GridError when there is none."""
     if source.kind == "simbench":
         return _simbench_net(source.key)
     if source.kind == "pandapower":
         return _pandapower_net(source.key)
+    if source.kind == "file":
+        return _json_net(source)
     return _case_net(source)
+
+
+def _json_net(source: Source) -> Any:
+    import pandapower
+
+    assert source.file is not None
+    try:
+        net = pandapower.from_json_string(source.file.read_text(encoding="utf-8"))
+    except Exception as failure:  # whatever its decoder meets in a file that it has not written
+        raise GridError(f"{source.file} is not a net in pandapower's JSON format: {failure}") from failure
+    return _checked_net(net, str(source.file))
 
 
 def _simbench_net(code: str) -> Any:
