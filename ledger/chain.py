@@ -19,17 +19,16 @@ from . import consensus, forgery
 from .blocks import (
     Block,
     Vote,
-    vote_digest,
 )
 from .check import check_votes, examine
 from .encoding import Body
 from .faults import Fault, FaultCode, LedgerFault
-from .identity import sign
 from .params import Params, Signing, genesis_body
 from .proposal import History, assemble, history_drafts, make_records
 from .records import Draft, Kind, Record
 from .roster import AUTHORITY, Roster
-from .state import NO_HASH, ChainState, Change, Event, Refusal
+from .signer import Signer
+from .state import NO_HASH, ChainState, Change, Event, Refusal, refused_producers
 
 
 class BlockStore(Protocol):
@@ -47,6 +46,7 @@ class Chain:
         self.roster = roster
         self.genesis = genesis
         self.store = store
+        self._signers: dict[bytes, Signer] = {}
 
     @classmethod
     def create(
@@ -207,15 +207,24 @@ class Chain:
         """The evidence of a producer that made no block in its turn."""
         return Refusal(draw.round, draw.producer, FaultCode.ABSENT, b"", b"")
 
+    def accuse(self, block: Block, other: Block) -> Body:
+        """The body of an EQUIVOCATION record: two signed blocks of one height by one producer."""
+        return [
+            block.header.producer, block.header_raw, block.producer_signature, other.header_raw,
+            other.producer_signature,
+        ]  # fmt: skip
+
     def _votes(self, block: Block) -> list[Vote]:
         if self.state.signing is Signing.NONE:
             return []
-        digest = vote_digest(block.hash)
-        keys = self.roster.by_address
-        return [
-            Vote(address, sign(keys[address].private_key, digest))
-            for address in self.state.committee(block.header.height)
-        ]
+        height = block.header.height
+        committee = self.state.committee(height, refused_producers(block))
+        return [Vote(address, self._signer(address).vote(height, block.hash)) for address in committee]
+
+    def _signer(self, address: bytes) -> Signer:
+        if address not in self._signers:
+            self._signers[address] = Signer(self.roster.by_address[address].private_key)
+        return self._signers[address]
 
     def _take(self, block: Block, change: Change) -> None:
         if self.store is not None:  # first to disk: a crash in between loses the block, never its record

@@ -15,7 +15,7 @@ from .faults import Fault, FaultCode, LedgerFault
 from .identity import verify
 from .params import Signing
 from .records import SENDERS, Kind, Record
-from .state import NO_HASH, ChainState, Change, Refusal
+from .state import NO_HASH, ChainState, Change, Refusal, refused_producers
 
 
 def examine(state: ChainState, block: Block) -> Change:
@@ -35,15 +35,15 @@ def examine(state: ChainState, block: Block) -> Change:
 
 
 def check_votes(state: ChainState, block: Block) -> None:
-    """LedgerFault unless more than two thirds of the committee signed the block (all of it for a closing
-    block).
+    """LedgerFault unless enough of the committee signed the block: two thirds and more, or what a rule with delegates
+    asks for; all of it for a closing block.
     """
     work = Examination(state, block)
     height = block.header.height
     if state.signing is Signing.NONE or height == 0:
         work.require(not block.votes, FaultCode.VOTE, "votes where none are cast")
         return
-    committee = state.committee(height)
+    committee = state.committee(height, refused_producers(block))
     validators = [vote.validator for vote in block.votes]
     work.require(validators == sorted(set(validators)), FaultCode.VOTE, "votes are not one a validator, by address")
     digest = vote_digest(block.hash)
@@ -52,7 +52,13 @@ def check_votes(state: ChainState, block: Block) -> None:
         sound = vote.validator in committee and key is not None and verify(key, vote.signature, digest)
         work.require(sound, FaultCode.VOTE, f"vote of {vote.validator.hex()} is not valid")
     closing = bool(block.records) and block.records[-1].kind is Kind.CLOSING
-    enough = len(validators) == len(committee) if closing else 3 * len(validators) > 2 * len(committee)
+    quorum = state.turns.rule.enough
+    if closing:
+        enough = len(validators) == len(committee)
+    elif quorum is not None:
+        enough = quorum(len(set(validators) - {block.header.producer}), len(committee))
+    else:
+        enough = 3 * len(validators) > 2 * len(committee)
     work.require(enough, FaultCode.VOTE, f"{len(validators)} votes of a committee of {len(committee)} do not suffice")
 
 

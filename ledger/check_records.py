@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from hashlib import sha256
 
 import numpy as np
 
-from .blocks import Block
+from .blocks import Block, block_digest, parse_header
 from .faults import Fault, FaultCode, LedgerFault
-from .identity import Certificate, IdentityError, Role, check_certificate
+from .identity import Certificate, IdentityError, Role, check_certificate, verify
 from .records import PREDECESSOR, Kind, Record
 from .state import ChainState, Change, Event, Link
 from .weights import MAX_PERIOD_WH, MAX_SHARE_PPM, MAX_WINDOW_CELLS
@@ -102,6 +103,44 @@ def _check_verification(work: Examination, position: int, record: Record) -> Non
     change.verified.append(energies_wh)
 
 
+def _check_reading(work: Examination, position: int, record: Record) -> None:
+    """One reading a site and period: what was metered once can't be sold twice."""
+    period, change = record.body[0], work.change
+    last = change.readings.get(record.sender, work.state.readings.get(record.sender, -1))
+    sound = period > last
+    detail = f"{record.sender.hex()} reported period {last} before, and now {period}"
+    work.require(sound, FaultCode.DOUBLE_READING, detail, position)
+    change.readings[record.sender] = period
+
+
+def _check_equivocation(work: Examination, position: int, record: Record) -> None:
+    """Two headers of one height, both signed by their producer, convict it whoever brings them."""
+    state = work.state
+    producer, raw, signature, other_raw, other_signature = record.body
+    try:
+        header, other = parse_header(raw), parse_header(other_raw)
+    except ValueError as error:
+        raise LedgerFault(Fault(FaultCode.EQUIVOCATION, work.block.header.height, str(error), position)) from error
+    place = (state.chain_id, producer, header.height)
+    two = raw != other_raw and all((h.chain_id, h.producer, h.height) == place for h in (header, other))
+    work.require(two, FaultCode.EQUIVOCATION, "not two blocks of one height by this producer", position)
+    key = state.public_key(producer) if producer != state.authority else None
+    digests = [block_digest(sha256(each).digest()) for each in (raw, other_raw)]
+    signed = key is not None and all(map(verify, (key, key), (signature, other_signature), digests))
+    work.require(signed, FaultCode.EQUIVOCATION, "the producer did not sign both blocks", position)
+    known = producer in state.equivocators | work.change.equivocators
+    work.require(not known, FaultCode.EQUIVOCATION, f"{producer.hex()} was convicted before", position)
+    work.change.equivocators.add(producer)
+
+
+def _check_ballot(work: Examination, position: int, record: Record) -> None:
+    candidate = record.body[0]
+    role = work.state.role(candidate) if candidate else None
+    sound = not candidate or role not in (None, Role.AUTHORITY, Role.COUNTERPARTY)
+    work.require(sound, FaultCode.BALLOT, f"{candidate.hex()} may not produce blocks", position)
+    work.change.ballots[record.sender] = candidate
+
+
 def _check_credit(work: Examination, position: int, record: Record) -> None:
     for site, credit_ppm, *_ in record.body[1]:
         sound = site in work.state.certificates and credit_ppm <= MAX_SHARE_PPM
@@ -155,6 +194,9 @@ RULES: dict[Kind, Callable[[Examination, int, Record], None]] = {
     Kind.HISTORY: _check_history,
     Kind.VERIFICATION: _check_verification,
     Kind.CREDIT: _check_credit,
+    Kind.READING: _check_reading,
+    Kind.EQUIVOCATION: _check_equivocation,
+    Kind.BALLOT: _check_ballot,
     Kind.CLOSING: _check_closing,
     **dict.fromkeys(PREDECESSOR, _check_link),
 }

@@ -39,6 +39,9 @@ class FaultCode(IntEnum):
     VOTE = 28
     CLOSED = 29
     CLOSING = 30
+    EQUIVOCATION = 31
+    DOUBLE_READING = 32
+    BALLOT = 33
 
 
 @dataclass(frozen=True, slots=True)

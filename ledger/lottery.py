@@ -10,12 +10,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from . import consensus
 from .consensus.base import first_seed, next_seed
 from .identity import Role
 from .params import Params
 from .proposal import History
 from .roster import Roster
+from .turns import Turns, Weights
 from .weights import Int64Array, WeightWindow
 
 _Results = tuple[Int64Array, Int64Array, Int64Array]  # generated Wh, consumed Wh, credit ppm, by node
@@ -29,7 +29,9 @@ class Lottery:
         certificates = [member.certificate for member in roster.members if member.certificate is not None]
         self.addresses = [member.address for member in roster.members]
         self.stands = [certificate.role is not Role.COUNTERPARTY for certificate in certificates]
-        capacity_w = np.array([certificate.capacity_w for certificate in certificates], np.int64)
+        self.turns = Turns(params)
+        self.capacity_w = [certificate.capacity_w for certificate in certificates]
+        capacity_w = np.array(self.capacity_w, np.int64)
         self.window = WeightWindow(
             capacity_w, params.window_periods, params.alpha_ppm, params.beta_ppm, params.credit_threshold_ppm
         )
@@ -47,19 +49,33 @@ class Lottery:
         """
         refused: list[int] = []
         first_round = 0
-        everybody = zip(self.addresses, self.window.weights().tolist(), self.stands, strict=True)
-        addresses, weights = zip(*((a, w) for a, w, stands in everybody if stands), strict=True)
-        rule = consensus.rule(self.params.consensus)
+        weights = self._weights()
         while True:
-            excluded = {self.addresses[node] for node in refused}
-            draw = rule(self.seed, self.height + 1, first_round, addresses, weights, self.params.gamma, excluded)
+            turned_away = [self.addresses[node] for node in refused]
+            draw = self.turns.draw(self.seed, self.height + 1, first_round, weights, turned_away)
             node = self.roster.index_of[draw.producer]
             if node >= len(dishonest) or not dishonest[node]:
                 break
             refused.append(node)
             first_round = draw.round + 1
+        self.turns.advance(weights, turned_away)
         self._seal(draw.producer)
         return node, refused
+
+    def _weights(self) -> Weights:
+        """As `ChainState.weights` for a roster that is certified at genesis."""
+        measure = self.turns.rule.weight
+        if measure == "energy":
+            values = self.window.weights().tolist()
+        elif measure == "credit":
+            values = self.window.credit_ppm.tolist()
+        elif measure == "stake":
+            held = min(self.height + 1, self.params.window_periods)
+            values = [capacity_w * held for capacity_w in self.capacity_w]
+        else:
+            values = [1] * len(self.addresses)
+        everybody = zip(self.addresses, values, self.stands, strict=True)
+        return {address: value for address, value, stands in everybody if stands}
 
     def push(self, generated_wh: Int64Array, consumed_wh: Int64Array, credit_ppm: Int64Array) -> None:
         """Results of the period just lived, of the first nodes of the roster; the others keep what they have."""

@@ -29,7 +29,8 @@ class Params:
     gamma: nonces a node tries a round (paper 000, eq. 4; below 100 large shares gain). alpha_ppm, beta_ppm:
     weights of generated and consumed energy. signing: "none" (hashes only), "period" or "record". consensus:
     a file's name in `ledger/consensus`. record_lifetime_blocks: a record made for height h may enter blocks
-    up to h + lifetime.
+    up to h + lifetime. delegates, bar_cycles: N and K of the rules with delegates (paper 003, 3.3.2): how many take
+    turns, and for how many elections a refused one may not stand.
     """
 
     gamma: int = 100
@@ -41,12 +42,15 @@ class Params:
     consensus: str = "poe"
     period_s: int = 900
     record_lifetime_blocks: int = 8
+    delegates: int = 10
+    bar_cycles: int = 3
 
     def __post_init__(self) -> None:
         ranges = {
             "gamma": (1, MAX_GAMMA), "alpha_ppm": (0, 1_000_000), "beta_ppm": (0, 1_000_000),
             "window_periods": (1, MAX_WINDOW_PERIODS), "credit_threshold_ppm": (0, 1_000_000),
             "period_s": (1, 86_400), "record_lifetime_blocks": (0, 1 << 20),
+            "delegates": (1, 1 << 16), "bar_cycles": (0, 1 << 20),
         }  # fmt: skip
         for name, (low, high) in ranges.items():
             value = getattr(self, name)
@@ -68,13 +72,13 @@ def genesis_body(params: Params, name: bytes, time_s: int, authority_key: bytes)
     return [
         name, time_s, authority_key, params.period_s, params.alpha_ppm, params.beta_ppm, params.gamma,
         params.window_periods, params.credit_threshold_ppm, int(params.signing_mode),
-        params.consensus.encode(), params.record_lifetime_blocks,
+        params.consensus.encode(), params.record_lifetime_blocks, params.delegates, params.bar_cycles,
     ]  # fmt: skip
 
 
 def params_of(body: Body) -> Params:
     """The settings in a GENESIS body; ValueError where one is out of range."""
-    _, _, _, period_s, alpha, beta, gamma, window, threshold, signing, rule_name, lifetime = body
+    _, _, _, period_s, alpha, beta, gamma, window, threshold, signing, rule_name, lifetime, delegates, bar_cycles = body
     try:
         consensus_name = rule_name.decode("ascii")
     except UnicodeDecodeError as error:
@@ -89,6 +93,8 @@ def params_of(body: Body) -> Params:
         consensus_name,
         period_s,
         lifetime,
+        delegates,
+        bar_cycles,
     )
 
 

@@ -45,6 +45,8 @@ class Kind(IntEnum):
     REFUSAL = 18
     CONTRACT = 19
     CLOSING = 20
+    EQUIVOCATION = 21
+    BALLOT = 22
 
 
 _TRANSFERS = (
@@ -56,7 +58,7 @@ FIELDS: dict[Kind, tuple[str, ...]] = {
     Kind.GENESIS: (
         "name bytes", "time_s uint", "authority_key key", "period_s uint", "alpha_ppm uint", "beta_ppm uint",
         "gamma uint", "window_periods uint", "credit_threshold_ppm uint", "signing uint", "consensus bytes",
-        "record_lifetime_blocks uint",
+        "record_lifetime_blocks uint", "delegates uint", "bar_cycles uint",
     ),
     Kind.CERTIFICATE: (
         "subject bytes", "public_key key", "role uint", "serial uint", "valid_from uint", "valid_to uint",
@@ -104,6 +106,11 @@ FIELDS: dict[Kind, tuple[str, ...]] = {
     ),
     Kind.CONTRACT: ("name bytes", "version uint", "parameter_hash hash"),
     Kind.CLOSING: ("blocks uint", "records uint", "head hash"),
+    Kind.EQUIVOCATION: (
+        "producer address", "header bytes", "signature signature", "other_header bytes",
+        "other_signature signature",
+    ),
+    Kind.BALLOT: ("candidate party",),
 }  # fmt: skip
 
 _EVERYBODY = frozenset((Role.ENO, Role.AGGREGATOR, Role.PROSUMER))
@@ -120,6 +127,8 @@ SENDERS: dict[Kind, frozenset[Role]] = dict.fromkeys(Kind, _ENO) | {
     Kind.ORDER: _EVERYBODY,
     Kind.READING: _EVERYBODY,
     Kind.REFUSAL: _EVERYBODY,
+    Kind.EQUIVOCATION: _EVERYBODY,
+    Kind.BALLOT: _EVERYBODY,
 }
 
 # Paper 000's chain of an event: each kind holds the id of the record of the kind before it.

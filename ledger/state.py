@@ -20,6 +20,7 @@ from .faults import FaultCode
 from .identity import Certificate, Role, address_of
 from .params import chain_id_of, params_of
 from .records import Kind
+from .turns import Turns, Weights
 from .weights import Int64Array, WeightWindow
 
 NO_HASH = bytes(32)
@@ -45,6 +46,11 @@ class Link(NamedTuple):
 Event = dict[Kind, Link]
 
 
+def refused_producers(block: Block) -> list[bytes]:
+    """The producers whose turns before this block came to nothing, in their order."""
+    return [record.body[2] for record in block.records if record.kind is Kind.REFUSAL]
+
+
 @dataclass
 class Change:
     """What a sound block does to the state."""
@@ -57,6 +63,9 @@ class Change:
     verified: list[dict[bytes, tuple[int, int]]] = field(default_factory=list)  # a period each: site -> Wh
     last_period: int | None = None
     credits: dict[bytes, int] = field(default_factory=dict)
+    equivocators: set[bytes] = field(default_factory=set)
+    ballots: dict[bytes, bytes] = field(default_factory=dict)
+    readings: dict[bytes, int] = field(default_factory=dict)  # sender -> the last period that it reported
     closed: bool = False
 
 
@@ -90,6 +99,10 @@ class ChainState:
             self.params.credit_threshold_ppm,
         )  # fmt: skip
         self._waiting: Change | None = None  # the head's energies and credits: weights lag two blocks
+        self.turns = Turns(self.params)
+        self.equivocators: set[bytes] = set()  # they neither produce nor vote
+        self.readings: dict[bytes, int] = {}
+        self._since: dict[bytes, int] = {}  # height of a node's first certificate
         self._draws: dict[tuple[Refusal, ...], consensus.Draw] = {}
 
     def block_time_s(self, height: int) -> int:
@@ -121,13 +134,45 @@ class ChainState:
             return FaultCode.REVOKED
         return None if certificate.is_valid_at(height) else FaultCode.CERTIFICATE
 
-    def committee(self, height: int) -> list[bytes]:
-        """The validators of a block: ENO and aggregators in good standing, by address."""
+    def committee(self, height: int, refused: Sequence[bytes] = ()) -> list[bytes]:
+        """The validators of the next block, by address: the delegates where the rule has some, else ENO and
+        aggregators in good standing.
+        """
+        if self.turns.rule.elect is not None:
+            return self.turns.council(self.weights(), refused) or []
         return sorted(
             address
             for address, certificate in self.certificates.items()
-            if certificate.role in (Role.ENO, Role.AGGREGATOR) and self.standing(address, height) is None
+            if certificate.role in (Role.ENO, Role.AGGREGATOR)
+            and address not in self.equivocators
+            and self.standing(address, height) is None
         )
+
+    def weights(self) -> Weights:
+        """What everybody that may produce the next block weighs under the chain's rule, in the order of
+        certification.
+        """
+        height = self.height + 1
+        nodes = [
+            (address, certificate)
+            for address, certificate in self.certificates.items()
+            if certificate.role is not Role.COUNTERPARTY
+            and address not in self.equivocators
+            and self.standing(address, height) is None
+        ]
+        match self.turns.rule.weight:
+            case "energy":
+                energy = self.window.weights().tolist()
+                return {address: energy[self._index[address]] for address, _ in nodes}
+            case "credit":
+                credit_ppm = self.window.credit_ppm.tolist()
+                return {address: credit_ppm[self._index[address]] for address, _ in nodes}
+            case "stake":
+                held = {address: height - self._since[address] for address, _ in nodes}
+                longest = self.params.window_periods
+                return {address: node.capacity_w * min(held[address], longest) for address, node in nodes}
+            case _:
+                return dict.fromkeys((address for address, _ in nodes), 1)
 
     def draw(self, refusals: Sequence[Refusal] = ()) -> consensus.Draw:
         """The producer of the next block after those refused at this height; ValueError when nobody is
@@ -135,22 +180,15 @@ class ChainState:
         """
         key = tuple(refusals)
         if key not in self._draws:
-            height = self.height + 1
-            addresses = [
-                address
-                for address, certificate in self.certificates.items()
-                if certificate.role is not Role.COUNTERPARTY and self.standing(address, height) is None
-            ]
-            weights = self.window.weights()
-            shares = [int(weights[self._index[address]]) for address in addresses]
             first_round = refusals[-1].round + 1 if refusals else 0
-            excluded = {refusal.producer for refusal in refusals}
-            rule = consensus.rule(self.params.consensus)
-            self._draws[key] = rule(self.seed, height, first_round, addresses, shares, self.params.gamma, excluded)
+            refused = [refusal.producer for refusal in refusals]
+            self._draws[key] = self.turns.draw(self.seed, self.height + 1, first_round, self.weights(), refused)
         return self._draws[key]
 
     def apply(self, block: Block, change: Change) -> None:
         """Take a checked block."""
+        if block.header.height > 0 and self.turns.rule.elect is not None:
+            self.turns.advance(self.weights(), refused_producers(block))
         self._ripen()
         self._certify(change.certificates)
         for address, (generated_wh, consumed_wh) in change.histories.items():
@@ -160,6 +198,9 @@ class ChainState:
         self.events.update(change.events)
         if change.last_period is not None:
             self.last_period = change.last_period
+        self.equivocators |= change.equivocators
+        self.turns.ballots |= change.ballots
+        self.readings |= change.readings
         self.closed = change.closed
         self._waiting = change
         self.height = block.header.height
@@ -177,6 +218,7 @@ class ChainState:
             address = certificate.address
             self.serials.add(certificate.serial)
             self.certificates[address] = certificate  # a renewal keeps its place
+            self._since.setdefault(address, self.height + 1)
             node = self._index.setdefault(address, len(self._index))
             self.window.set_capacity(node, certificate.capacity_w)
 

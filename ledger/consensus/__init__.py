@@ -1,7 +1,10 @@
-"""Rules that draw a block's producer, one a file; the file's name is the rule's name.
+"""Rules that name a block's producer, one a file; the file's name is the rule's name.
 
-A rule is a module with `draw(seed, height, first_round, addresses, weights, gamma, excluded) -> Draw`. Every
-rule is a pure function of public values, so it can be used and tested without a chain.
+A rule is a module with WEIGHT, what its nodes weigh in with ("energy", "stake", "credit" or "one"), and either
+- `draw(seed, height, first_round, addresses, weights, gamma, excluded) -> Draw`: a lottery at every height, or
+- `elect(weights, candidates, ballots, seats) -> queue`, `enough(other_votes, seats)` and BARS_REFUSED: delegates that
+  take turns until their queue is empty, and how many of them make a block stand.
+All are pure functions of public values; `ledger/turns.py` keeps the queue.
 """
 
 from __future__ import annotations
@@ -9,9 +12,24 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 
 from .base import Draw
+
+WEIGHTS = ("energy", "stake", "credit", "one")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule by name: a lottery has `draw`, delegation has `elect` and `enough`."""
+
+    name: str
+    weight: str
+    draw: Callable[..., Draw] | None
+    elect: Callable[..., list[bytes]] | None
+    enough: Callable[[int, int], bool] | None
+    bars_refused: bool
 
 
 @cache
@@ -21,12 +39,19 @@ def available() -> tuple[str, ...]:
 
 
 @cache
-def rule(name: str) -> Callable[..., Draw]:
-    """The draw function of the rule `name`; ValueError lists the rules there are."""
+def rule(name: str) -> Rule:
+    """The rule `name`; ValueError lists the rules there are, or names what a rule's file lacks."""
     if name not in available():
         raise ValueError(f"consensus rule {name!r} is unknown; allowed: {', '.join(available())}")
-    draw: Callable[..., Draw] = importlib.import_module(f"{__name__}.{name}").draw
-    return draw
+    module = importlib.import_module(f"{__name__}.{name}")
+    found = Rule(
+        name, module.WEIGHT, getattr(module, "draw", None), getattr(module, "elect", None),
+        getattr(module, "enough", None), getattr(module, "BARS_REFUSED", False),
+    )  # fmt: skip
+    delegated = found.elect is not None and found.enough is not None
+    if (found.draw is not None) == delegated or found.weight not in WEIGHTS:
+        raise ValueError(f"consensus rule {name!r} needs WEIGHT of {WEIGHTS}, and draw or elect with enough")
+    return found
 
 
-__all__ = ["Draw", "available", "rule"]
+__all__ = ["Draw", "Rule", "available", "rule"]

@@ -1,4 +1,4 @@
-"""What the Proof of Energy rules share: preimage, rounds, and the way out when nobody wins.
+"""What the rules share: preimage, rounds, the two searches, the way out when nobody wins; and how votes are counted.
 
 The preimage of a draw is tag || nonce || seed_h || height || round || address with seed_h = H(seed_{h-1} ||
 producer_{h-1}). It holds nothing that a producer can vary (no record root, time or block hash: with 16
@@ -8,12 +8,13 @@ always wins).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from hashlib import sha256
 from typing import Any, NamedTuple
 
 DRAW_TAG = b"gridpact/poe"  # 12 bytes: with nonce, seed, height and round the shared prefix is one SHA-256 block
 FALLBACK_TAG = b"gridpact/fbk"
+TURN_TAG = b"gridpact/trn"
 SEED_TAG = b"gridpact/seed"
 FIRST_SEED_TAG = b"gridpact/seed/0"
 MISSES_BEFORE_FALLBACK = 3
@@ -77,6 +78,48 @@ def _eligible(
     return [address for address, _ in weighted], [weight for _, weight in weighted]
 
 
+def lowest_ratio(
+    prefixes: list[Any], addresses: Sequence[bytes], weights: Sequence[int], gamma: int
+) -> tuple[bytes, int, bytes] | None:
+    """Of all hits the smallest hash / weight, then the lower address; None where nobody hits."""
+    best_address, best_digest, best_digests = b"", b"", [b""]
+    best_number, best_weight = 1, 0  # an infinite ratio
+    for address, weight in zip(addresses, weights, strict=True):
+        digests = []
+        for prefix in prefixes:
+            state = prefix.copy()
+            state.update(address)
+            digests.append(state.digest())
+        digest = min(digests)  # one weight: the smallest hash is the smallest ratio
+        number = int.from_bytes(digest, "big")
+        if lower_ratio(number, weight, best_number, best_weight):  # strict: addresses rise, the lower one stays
+            best_address, best_digest, best_digests = address, digest, digests
+            best_number, best_weight = number, weight
+    if not is_hit(best_number, best_weight, sum(weights), gamma):
+        return None
+    return best_address, best_digests.index(best_digest), best_digest
+
+
+def first_success(
+    prefixes: list[Any], addresses: Sequence[bytes], weights: Sequence[int], gamma: int
+) -> tuple[bytes, int, bytes] | None:
+    """The lowest nonce with a hit, ties by smallest hash / weight, then address; None where nobody hits."""
+    total_weight = sum(weights)
+    for nonce, prefix in enumerate(prefixes):
+        winner: tuple[bytes, int, bytes] | None = None
+        best_number, best_weight = 1, 0  # an infinite ratio
+        for address, weight in zip(addresses, weights, strict=True):
+            state = prefix.copy()
+            state.update(address)
+            digest = state.digest()
+            number = int.from_bytes(digest, "big")
+            if is_hit(number, weight, total_weight, gamma) and lower_ratio(number, weight, best_number, best_weight):
+                winner, best_number, best_weight = (address, nonce, digest), number, weight
+        if winner is not None:
+            return winner
+    return None
+
+
 def draw_by_rounds(
     search: Search, seed: bytes, height: int, first_round: int, addresses: Sequence[bytes],
     weights: Sequence[int], gamma: int, excluded: Collection[bytes] = (),
@@ -105,3 +148,13 @@ def draw_by_rounds(
             return Draw(address, fallback_round, 0, digest)
         ticket -= share
     raise AssertionError("a ticket below the sum of the shares has an owner")
+
+
+def take_turn(seed: bytes, height: int, round_number: int, producer: bytes) -> Draw:
+    """The draw of a delegate whose turn it is: nothing is searched, the hash binds the turn to its seed."""
+    return Draw(producer, round_number, 0, sha256(_prefix(TURN_TAG, 0, seed, height, round_number) + producer).digest())
+
+
+def seated(votes: Mapping[bytes, int], seats: int) -> list[bytes]:
+    """The `seats` addresses with the most votes, most first, equal votes by address."""
+    return sorted(votes, key=lambda address: (-votes[address], address))[:seats]
