@@ -43,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
 
     verify = command("verify", commands.verify, "check every hash, signature, link and draw from genesis on")
     verify.add_argument("path")
+    verify.add_argument("--checkpoint", help="a checkpoint file that the chain must pass through")
     shown = command("show", commands.shown, "print an overview, a block or an event (nothing is verified)")
     shown.add_argument("path")
     what = shown.add_mutually_exclusive_group()

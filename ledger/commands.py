@@ -40,7 +40,8 @@ def _judge(verdict: Verdict, as_json: bool) -> int:
 
 def verify(options: argparse.Namespace) -> int:
     """Check a whole file."""
-    return _judge(verify_file(options.path, closed=not options.open, head=options.head), options.json)
+    checkpoint = None if options.checkpoint is None else Checkpoint.read(options.checkpoint)
+    return _judge(verify_file(options.path, not options.open, options.head, checkpoint), options.json)
 
 
 def shown(options: argparse.Namespace) -> int:

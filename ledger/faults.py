@@ -42,6 +42,7 @@ class FaultCode(IntEnum):
     EQUIVOCATION = 31
     DOUBLE_READING = 32
     BALLOT = 33
+    CHECKPOINT = 34
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 The chain is rebuilt from genesis by the same check that the network runs: hashes, Merkle roots, signatures,
 certificates, links, draws. What a chain cannot show by itself is that it is the whole one, or the right one:
 a chain without its CLOSING record may have lost its tail, and a wholly different chain may be sound too. The
-head hash, kept elsewhere, tells both.
+head hash, kept elsewhere, tells both; a checkpoint signed by the authority tells it up to its height.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 
 from .blocks import Block
 from .check import check_votes, examine
+from .checkpoint import Checkpoint
 from .faults import Fault, FaultCode, LedgerFault
 from .records import Kind
 from .state import ChainState
@@ -68,14 +69,35 @@ def _blank_state(block: Block) -> ChainState:
         raise LedgerFault(Fault(FaultCode.GENESIS, 0, str(error), 0)) from error
 
 
-def verify_rows(rows: Iterable[tuple[int, bytes]], closed: bool = True, head: bytes | None = None) -> Verdict:
+def _meet(checkpoint: Checkpoint, state: ChainState, ended: bool) -> None:
+    """LedgerFault where the chain is not the checkpoint's, or has ended before it."""
+    if ended and state.height < checkpoint.height:
+        detail = f"the chain ends before the checkpoint of block {checkpoint.height}: its tail was cut"
+        raise LedgerFault(Fault(FaultCode.CHECKPOINT, state.height + 1, detail))
+    if state.height == 0 and (
+        checkpoint.chain_id != state.chain_id or not checkpoint.is_signed_by(state.authority_key)
+    ):
+        raise LedgerFault(Fault(FaultCode.CHECKPOINT, 0, "the checkpoint is of another chain or authority"))
+    if state.height == checkpoint.height and state.head != checkpoint.block_hash:
+        detail = f"{state.head.hex()} is not the checkpoint's {checkpoint.block_hash.hex()}: history was rewritten"
+        raise LedgerFault(Fault(FaultCode.CHECKPOINT, state.height, detail))
+
+
+def verify_rows(
+    rows: Iterable[tuple[int, bytes]], closed: bool = True, head: bytes | None = None,
+    checkpoint: Checkpoint | None = None,
+) -> Verdict:  # fmt: skip
     """Check stored blocks in order. `closed`: the chain must end with its CLOSING record. `head`: the hash it
-    must have.
+    must have. `checkpoint`: what it must pass through.
     """
     state: ChainState | None = None
     try:
         for row, data in rows:
             state = next_state(state, row, data)
+            if checkpoint is not None:
+                _meet(checkpoint, state, ended=False)
+        if checkpoint is not None and state is not None:
+            _meet(checkpoint, state, ended=True)
     except LedgerFault as refused:
         return _verdict(state, str(refused.fault), refused.fault.height, refused.fault.record)
     except StoreError as error:
@@ -92,11 +114,13 @@ def verify_rows(rows: Iterable[tuple[int, bytes]], closed: bool = True, head: by
     return _verdict(state, None, None, None)
 
 
-def verify_file(path: str | Path, closed: bool = True, head: bytes | None = None) -> Verdict:
+def verify_file(
+    path: str | Path, closed: bool = True, head: bytes | None = None, checkpoint: Checkpoint | None = None
+) -> Verdict:
     """Check a ledger file; StoreError when it is missing or no ledger."""
     store = Store.open(path)
     try:
-        return verify_rows(store.rows(), closed, head)
+        return verify_rows(store.rows(), closed, head, checkpoint)
     finally:
         store.close()
 
