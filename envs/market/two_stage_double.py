@@ -11,26 +11,18 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from envs.pairing import mean_price, no_pairs, order_prices, rank, scratch
 from envs.types import PPM, Orders, Tariffs, Trades
 
 
 @njit(cache=True)
-def _match(price, left, buyer, seller, wh, paid, count):
+def _match(price, left, work, buyer, seller, wh, paid, count):
     """Head-to-head matching of one world; ``left`` (N,) is reduced in place; returns the new number of pairs."""
-    order = np.argsort(price, kind="mergesort")  # stable: equal prices keep the order of the sites
-    n = price.shape[0]
-    s = 0
-    # Buyers from the highest price down; the lower index first among equals, so keys are negated and sorted again.
-    order_b = np.argsort(-price, kind="mergesort")
-    b = 0
-    while True:
-        while s < n and left[order[s]] <= 0:
-            s += 1
-        while b < n and left[order_b[b]] >= 0:
-            b += 1
-        if s == n or b == n:
-            return count
-        i, j = order[s], order_b[b]
+    sellers = rank(price, left, 1, work, work[0])
+    buyers = rank(price, left, -1, work, work[1])
+    s, b = 0, 0
+    while s < sellers and b < buyers:
+        i, j = work[0, s], work[1, b]
         if price[i] > price[j]:
             return count
         amount = min(left[i], -left[j])
@@ -39,19 +31,18 @@ def _match(price, left, buyer, seller, wh, paid, count):
         left[i] -= amount
         left[j] += amount
         count += 1
+        if left[i] == 0:
+            s += 1
+        if left[j] == 0:
+            b += 1
+    return count
 
 
 @njit(cache=True)
 def reference_price(price, left, wh, paid, count, feed_in, retail, weighted):
     """Pa of one world: mean of the trades, else the middle of best bid and ask, else of the tariffs."""
     if count > 0:
-        total = np.int64(0)
-        weight = np.int64(0)
-        for k in range(count):
-            w = wh[k] if weighted else np.int64(1)
-            total += w * paid[k]
-            weight += w
-        return (2 * total + weight) // (2 * weight)
+        return mean_price(wh, paid, count, weighted)
     ask, bid = np.int64(-1), np.int64(-1)
     for i in range(price.shape[0]):
         if left[i] > 0 and (ask < 0 or price[i] < ask):
@@ -66,26 +57,19 @@ def reference_price(price, left, wh, paid, count, feed_in, retail, weighted):
 @njit(cache=True)
 def _clear(opening, limit, quantity, requote, feed_in, retail, weighted):
     worlds, n = opening.shape
-    buyer = np.zeros((worlds, 2 * n), np.int64)
-    seller = np.zeros((worlds, 2 * n), np.int64)
-    wh = np.zeros((worlds, 2 * n), np.int64)
-    paid = np.zeros((worlds, 2 * n), np.int64)
-    count = np.zeros(worlds, np.int64)
+    buyer, seller, wh, paid, count = no_pairs(worlds, 2 * n)
     reference = np.zeros(worlds, np.int64)
+    work, left, price = scratch(n), np.empty(n, np.int64), np.empty(n, np.int64)
     for w in range(worlds):
-        left = quantity[w].copy()
-        price = opening[w].copy()
-        for i in range(n):
-            if left[i] > 0:
-                price[i] = max(price[i], limit[w, i])
-            else:
-                price[i] = min(price[i], limit[w, i])
-        first = _match(price, left, buyer[w], seller[w], wh[w], paid[w], 0)
+        left[:] = quantity[w]
+        order_prices(opening[w], limit[w], left, price)
+        first = _match(price, left, work, buyer[w], seller[w], wh[w], paid[w], 0)
         pa = reference_price(price, left, wh[w], paid[w], first, feed_in, retail, weighted)
         for i in range(n):
-            moved = price[i] + (pa - price[i]) * requote[w, i] // PPM
-            price[i] = max(moved, limit[w, i]) if left[i] > 0 else min(moved, limit[w, i])
-        count[w] = _match(price, left, buyer[w], seller[w], wh[w], paid[w], first)
+            if left[i] != 0:
+                moved = price[i] + (pa - price[i]) * requote[w, i] // PPM
+                price[i] = max(moved, limit[w, i]) if left[i] > 0 else min(moved, limit[w, i])
+        count[w] = _match(price, left, work, buyer[w], seller[w], wh[w], paid[w], first)
         reference[w] = pa
     return buyer, seller, wh, paid, count, reference
 
