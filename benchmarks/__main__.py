@@ -11,12 +11,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import environment, grid, ledger
+from benchmarks import environment, grid, ledger, market
 
 BENCHMARKS: dict[str, Callable[[], Sequence[Mapping[str, Any]]]] = {
     "environment": environment.run,
     "grid": grid.run,
     "ledger": ledger.run,
+    "market": market.run,
 }
 
 

@@ -1,0 +1,80 @@
+"""Clearings a second: books of 30 to 100 000 orders, one alone and 64 worlds of 30, each in one compiled call.
+
+Kernel rows leave out Python's call; `clear` rows are what the environment pays. Books repeat quotes of 80 000 to 300 000
+micro-currency at random, sells and buys alike. Each figure is the best of several repetitions on one core.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from envs import plugins
+from envs.market.two_stage_double import _clear as two_stage_kernel
+from envs.types import PPM, Orders, Tariffs
+
+Row = dict[str, Any]
+TARIFFS = Tariffs(80_000, 300_000, True)
+SIZES = (30, 1_000, 100_000)
+SLOW = {"bilateral": 1_000, "stackelberg": 30}  # largest book: time grows with the square, or cube, of the orders
+WORLDS, SITES = 64, 30
+
+
+def book(worlds: int, orders: int, seed: int = 0) -> Orders:
+    """Random orders, (worlds, orders)."""
+    rng = np.random.default_rng(seed)
+    shape = (worlds, orders)
+    quantity = rng.integers(-4_000, 4_001, shape)
+    opening, limit = rng.integers(80_000, 300_001, shape), rng.integers(80_000, 300_001, shape)
+    return Orders(opening, limit, quantity, rng.integers(0, PPM + 1, shape))
+
+
+def best_us(call: Callable[[], Any], seconds: float = 0.3) -> float:
+    """The shortest of the calls that fit into ``seconds``, after one unmeasured call."""
+    call()
+    best, end = float("inf"), time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        start = time.perf_counter()
+        call()
+        best = min(best, time.perf_counter() - start)
+    return best * 1e6
+
+
+@njit
+def _repeat(times: int, opening: Any, limit: Any, quantity: Any, requote: Any) -> int:
+    """Clear the same book again and again inside one compiled loop."""
+    total = 0
+    for _ in range(times):
+        total += two_stage_kernel(opening, limit, quantity, requote, 80_000, 300_000, True)[4][0]
+    return total
+
+
+def run() -> list[Row]:
+    """Rows (name, value, unit) of every trading mechanism."""
+    rows: list[Row] = []
+    for orders, times in ((SITES, 500), (1_000, 20), (100_000, 1)):
+        spent = best_us(partial(_repeat, times, *book(1, orders))) / times
+        rows.append({"name": f"two_stage_double kernel, {orders} orders", "value": spent, "unit": "us"})
+    spent = best_us(partial(_repeat, 20, *book(WORLDS, SITES))) / 20 / WORLDS
+    rows.append({"name": f"two_stage_double kernel, {WORLDS} worlds of {SITES}", "value": spent, "unit": "us/world"})
+    for name in plugins.names("market", needs="clear"):
+        clear = plugins.load("market", name, "clear").clear
+        for orders in SIZES:
+            if orders <= SLOW.get(name, orders):
+                spent = best_us(partial(clear, book(1, orders), TARIFFS))
+                rows.append({"name": f"{name}: clearings of {orders} orders", "value": 1e6 / spent, "unit": "1/s"})
+        spent = best_us(partial(clear, book(WORLDS, SITES), TARIFFS)) / WORLDS
+        label = f"{name}: clearings in {WORLDS} worlds of {SITES}"
+        rows.append({"name": label, "value": 1e6 / spent, "unit": "1/s"})
+    rows.append(
+        {"name": "pymarket, p2p auction of 30 orders (published for it, not run here)", "value": 2_000.0, "unit": "us"}
+    )
+    rows.append(
+        {"name": "pymarket, MUDA of 30 orders (published for it, not run here)", "value": 16_000.0, "unit": "us"}
+    )
+    return rows
