@@ -1,7 +1,7 @@
 """Clearings a second: books of 30 to 100 000 orders, one alone and 64 worlds of 30, each in one compiled call.
 
-Kernel rows leave out Python's call; `clear` rows are what the environment pays. Books repeat quotes of 80 000 to 300 000
-micro-currency at random, sells and buys alike. Each figure is the best of several repetitions on one core.
+Kernel rows leave out Python's call; `clear` rows are what the environment pays. Quotes are random, 80 000 to 300 000
+micro-currency, sells and buys alike. Each figure is the best of several repetitions on one core.
 """
 
 from __future__ import annotations
