@@ -21,6 +21,7 @@ from .blocks import (
     Vote,
 )
 from .check import check_votes, examine
+from .checkpoint import Checkpoint
 from .encoding import Body
 from .faults import Fault, FaultCode, LedgerFault
 from .params import Params, Signing, genesis_body
@@ -206,6 +207,19 @@ class Chain:
     def absence(self, draw: consensus.Draw) -> Refusal:
         """The evidence of a producer that made no block in its turn."""
         return Refusal(draw.round, draw.producer, FaultCode.ABSENT, b"", b"")
+
+    def checkpoint(self) -> Checkpoint:
+        """The authority's signature for the head, and for the committee of the blocks to come while its certificates
+        last.
+        """
+        state = self.state
+        committee = [] if state.turns.rule.elect is not None else state.committee(self.height + 1)
+        members = [state.certificates[address] for address in committee]
+        valid_to = min((certificate.valid_to for certificate in members), default=0)
+        keys = [certificate.public_key for certificate in members]
+        return Checkpoint.issue(
+            self.roster.authority.private_key, self.chain_id, self.height, self.head, keys, valid_to
+        )  # fmt: skip
 
     def accuse(self, block: Block, other: Block) -> Body:
         """The body of an EQUIVOCATION record: two signed blocks of one height by one producer."""

@@ -1,13 +1,15 @@
 """Checkpoints: the authority's signature for one block of a chain.
 
 A checkpoint is what somebody who was away needs: it fixes the chain up to its height, so neither a chain rebuilt
-with old keys nor one whose tail was cut can pass for the chain that the authority saw. It lives outside the chain.
+with old keys nor one whose tail was cut can pass for the chain that the authority saw. It lives outside the chain. It
+also names the validators of the blocks to come, which headers don't: a light node counts votes by it.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -28,45 +30,56 @@ class CheckpointError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """Block `height` of chain `chain_id` (16 bytes) has the hash `block_hash` (32 bytes); signed, 64 bytes."""
+    """Block `height` of chain `chain_id` (16 bytes) has the hash `block_hash` (32 bytes); signed, 64 bytes.
+
+    committee: public keys (33 bytes) of the validators of later blocks, up to height `valid_to`; empty where the
+    checkpoint is for the past alone.
+    """
 
     chain_id: bytes
     height: int
     block_hash: bytes
     signature: bytes
+    committee: tuple[bytes, ...] = ()
+    valid_to: int = 0
 
     @classmethod
-    def issue(cls, authority: PrivateKey, chain_id: bytes, height: int, block_hash: bytes) -> Checkpoint:
+    def issue(
+        cls, authority: PrivateKey, chain_id: bytes, height: int, block_hash: bytes,
+        committee: Sequence[bytes] = (), valid_to: int = 0,
+    ) -> Checkpoint:  # fmt: skip
         """A checkpoint with the authority's signature."""
-        return cls(chain_id, height, block_hash, sign(authority, _digest(chain_id, height, block_hash)))
+        draft = cls(chain_id, height, block_hash, b"", tuple(committee), valid_to)
+        return replace(draft, signature=sign(authority, draft._digest()))
+
+    def _digest(self) -> bytes:
+        fields = [self.chain_id, self.height, self.block_hash, list(self.committee), self.valid_to]
+        return sha256(_TAG + encode(fields)).digest()
 
     def is_signed_by(self, authority_key: bytes) -> bool:
         """Whether the authority with this public key (33 bytes) signed it."""
-        return verify(authority_key, self.signature, _digest(self.chain_id, self.height, self.block_hash))
+        return verify(authority_key, self.signature, self._digest())
 
     def view(self) -> dict[str, Any]:
         """JSON-ready values; `from_view` takes them back."""
         texts = {name: getattr(self, name).hex() for name in _SIZES}
-        return {"format": FORMAT, "height": self.height} | texts
+        keys = [key.hex() for key in self.committee]
+        return {"format": FORMAT, "height": self.height, "committee": keys, "valid_to": self.valid_to} | texts
 
     @classmethod
     def from_view(cls, view: Any) -> Checkpoint:
         """The checkpoint in JSON values; CheckpointError names what is wrong."""
         if type(view) is not dict or view.get("format") != FORMAT:
             raise CheckpointError(f"no checkpoint of format {FORMAT}")
-        height = view.get("height")
-        if type(height) is not int or height < 0:
-            raise CheckpointError("height is no unsigned integer")
-        values = {}
-        for name, size in _SIZES.items():
-            text = view.get(name)
-            try:
-                values[name] = bytes.fromhex(text) if type(text) is str else b""
-            except ValueError:
-                values[name] = b""
-            if len(values[name]) != size:
-                raise CheckpointError(f"{name} is not {2 * size} hexadecimal digits")
-        return cls(height=height, **values)
+        for name in ("height", "valid_to"):
+            if type(view.get(name)) is not int or not 0 <= view[name] < 1 << 63:
+                raise CheckpointError(f"{name} is no height")
+        values = {name: _bytes(view.get(name), size, name) for name, size in _SIZES.items()}
+        keys = view.get("committee")
+        if type(keys) is not list:
+            raise CheckpointError("committee is no list of public keys")
+        committee = tuple(_bytes(key, 33, "a key of the committee") for key in keys)
+        return cls(height=view["height"], committee=committee, valid_to=view["valid_to"], **values)
 
     @classmethod
     def read(cls, path: str | Path) -> Checkpoint:
@@ -78,5 +91,11 @@ class Checkpoint:
         return cls.from_view(view)
 
 
-def _digest(chain_id: bytes, height: int, block_hash: bytes) -> bytes:
-    return sha256(_TAG + encode([chain_id, height, block_hash])).digest()
+def _bytes(text: Any, size: int, name: str) -> bytes:
+    try:
+        value = bytes.fromhex(text) if type(text) is str else b""
+    except ValueError:
+        value = b""
+    if len(value) != size:
+        raise CheckpointError(f"{name} is not {2 * size} hexadecimal digits")
+    return value

@@ -1,0 +1,141 @@
+"""A light node (paper 004): headers of the last months, proofs from a full node, no part in the consensus.
+
+It can't follow the whole check: it has neither records nor weights. What it trusts is the authority's checkpoint, which
+names the validators: headers after it count when they link and more than two thirds of these validators voted for the
+last. A checkpoint is trusted for a time only, and its validators no longer than their certificates last: a long fork
+signed with keys that have expired (and may have been sold since) is refused, however well it links.
+
+A chain without signatures, or whose validators are delegates that change with every election, has no light nodes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import Any
+
+from .blocks import Header, Vote, parse_header, vote_digest
+from .checkpoint import Checkpoint
+from .encoding import Body, EncodingError
+from .identity import address_of, verify
+from .params import Signing, chain_id_of, params_of
+from .proofs import ProofError, Proven, check_proof
+from .records import Kind, validate_body
+
+DAY_S = 86_400
+MAX_DRIFT_S = 900  # a header may be ahead of the node's own clock by a period
+
+
+class LightFault(ValueError):
+    """What a full node offered is not the chain that the checkpoint vouches for."""
+
+
+class LightNode:
+    """Headers from a checkpoint on; times in seconds on the chain's own clock.
+
+    genesis: the body of the GENESIS record, which the chain id names. trusting_period_s: how long after its block a
+    checkpoint's validators are believed. keep_blocks: headers kept (paper 004's last months).
+    """
+
+    def __init__(
+        self, genesis: Body, checkpoint: Checkpoint, now_s: int,
+        trusting_period_s: int = 30 * DAY_S, keep_blocks: int = 90 * 96,
+    ) -> None:  # fmt: skip
+        validate_body(Kind.GENESIS, genesis)
+        if keep_blocks < 1 or trusting_period_s < 1:
+            raise ValueError("keep_blocks and trusting_period_s are at least 1")
+        self.params = params_of(genesis)
+        self.chain_id = chain_id_of(genesis)
+        self._first_s: int = genesis[1]
+        self._authority_key: bytes = genesis[2]
+        self.trusting_period_s, self.keep_blocks = trusting_period_s, keep_blocks
+        self._hashes: dict[int, bytes] = {}  # height -> hash of the headers kept, rising
+        self.trust(checkpoint, now_s)
+
+    @property
+    def height(self) -> int:
+        """Height of the newest header."""
+        return next(reversed(self._hashes))
+
+    @property
+    def head(self) -> bytes:
+        """Hash of the newest header."""
+        return self._hashes[self.height]
+
+    def _time_s(self, height: int) -> int:
+        return self._first_s + self.params.period_s * height
+
+    def trust(self, checkpoint: Checkpoint, now_s: int) -> None:
+        """Take a checkpoint; LightFault where it is foreign, unsigned, too old, or against a header kept."""
+        if self.params.signing_mode is Signing.NONE:
+            raise LightFault("a chain without signatures has no votes to count")
+        if checkpoint.chain_id != self.chain_id or not checkpoint.is_signed_by(self._authority_key):
+            raise LightFault("the checkpoint is of another chain or not signed by its authority")
+        if not checkpoint.committee:
+            raise LightFault("the checkpoint names no validators")
+        self._require_fresh(checkpoint, now_s)
+        if self._hashes and checkpoint.height < self.checkpoint.height:
+            raise LightFault(f"the checkpoint is older than the one of block {self.checkpoint.height}")
+        held = self._hashes.get(checkpoint.height)
+        if held is not None and held != checkpoint.block_hash:
+            raise LightFault(f"block {checkpoint.height} is not the checkpoint's: one of the two is a fork")
+        if not self._hashes or checkpoint.height > self.height:
+            self._hashes[checkpoint.height] = checkpoint.block_hash
+        self.checkpoint = checkpoint
+        self._keys = {address_of(key): key for key in checkpoint.committee}
+
+    def _require_fresh(self, checkpoint: Checkpoint, now_s: int) -> None:
+        age_s = now_s - self._time_s(checkpoint.height)
+        if age_s > self.trusting_period_s:
+            raise LightFault(f"the checkpoint is {age_s} s old; trusted for {self.trusting_period_s} s")
+
+    def extend(self, raws: Sequence[bytes], votes: Sequence[Vote], now_s: int) -> None:
+        """Take the headers after the newest, with the votes for the last; LightFault where they don't count."""
+        self._require_fresh(self.checkpoint, now_s)
+        if not raws:
+            raise LightFault("no header to take")
+        taken: dict[int, bytes] = {}
+        height, previous = self.height, self.head
+        for raw in raws:
+            header = self._parse(raw)
+            height += 1
+            if (header.height, header.previous, header.chain_id) != (height, previous, self.chain_id):
+                raise LightFault(f"header {header.height} does not follow block {height - 1}")
+            if header.time_s != self._time_s(height) or header.time_s > now_s + MAX_DRIFT_S:
+                raise LightFault(f"header {height} states a time that is not due")
+            taken[height] = previous = sha256(raw).digest()
+        self._count(height, previous, votes)
+        self._hashes |= taken
+        for old in list(self._hashes)[: -self.keep_blocks]:
+            del self._hashes[old]
+
+    def _parse(self, raw: bytes) -> Header:
+        try:
+            return parse_header(raw)
+        except EncodingError as error:
+            raise LightFault(f"no header: {error}") from error
+
+    def _count(self, height: int, block_hash: bytes, votes: Sequence[Vote]) -> None:
+        if height > self.checkpoint.valid_to:
+            raise LightFault(f"block {height}: the validators' certificates ended at {self.checkpoint.valid_to}")
+        digest = vote_digest(block_hash)
+        voters = {
+            vote.validator
+            for vote in votes
+            if vote.validator in self._keys and verify(self._keys[vote.validator], vote.signature, digest)
+        }
+        if 3 * len(voters) <= 2 * len(self._keys):
+            raise LightFault(f"block {height}: {len(voters)} votes of {len(self._keys)} validators do not suffice")
+
+    def check(self, proof: Any) -> Proven:
+        """What a proof shows under the headers kept; ProofError where it meets none of them or fails."""
+        texts = proof.get("headers") if type(proof) is dict else None
+        known = set(self._hashes.values())
+        for text in reversed(texts) if type(texts) is list else ():
+            try:
+                digest = sha256(bytes.fromhex(text)).digest() if type(text) is str else b""
+            except ValueError as error:
+                raise ProofError("headers is no hexadecimal text") from error
+            if digest in known:
+                return check_proof(proof, digest)
+        raise ProofError("the proof meets no header that this node keeps")

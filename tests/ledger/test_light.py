@@ -1,0 +1,166 @@
+"""A light node takes what the checkpoint vouches for and nothing else; levels read what they may."""
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ledger.access import AccessFault, Level, Shown, check_shown, show_records
+from ledger.chain import Chain
+from ledger.checkpoint import Checkpoint
+from ledger.identity import Role
+from ledger.light import DAY_S, LightFault, LightNode
+from ledger.params import Params
+from ledger.proofs import ProofError, prove
+from ledger.records import Draft, Kind
+from ledger.roster import NodeSpec, Roster
+
+from .conftest import AGGREGATOR, FIRST, grow, period_drafts
+
+PERIOD_S = 900
+
+
+class Kept:
+    """A store in memory."""
+
+    def __init__(self):
+        self.blocks = []
+
+    def append(self, block):
+        self.blocks.append(block)
+
+
+@pytest.fixture
+def network(make_chain):
+    """A chain of 9 blocks, the checkpoint of block 3, a light node that starts from it."""
+    store = Kept()
+    chain = make_chain(store=store)
+    grow(chain, 3)
+    checkpoint = chain.checkpoint()
+    grow(chain, 6)
+    node = LightNode(chain.genesis.records[0].body, checkpoint, 9 * PERIOD_S, DAY_S, keep_blocks=4)
+    return chain, store.blocks, checkpoint, node
+
+
+def headers(blocks):
+    return [block.header_raw for block in blocks]
+
+
+def test_it_follows_headers_and_checks_proofs(network):
+    chain, blocks, _, node = network
+    assert (node.height, node.head) == (3, blocks[3].hash)
+    node.extend(headers(blocks[4:7]), blocks[6].votes, 7 * PERIOD_S)
+    node.extend(headers(blocks[7:]), blocks[9].votes, 9 * PERIOD_S)
+    assert (node.height, node.head) == (9, chain.head)
+    old = json.loads(json.dumps(prove(blocks, blocks[2].records[0].id)))  # its own header was never here
+    assert node.check(old).record == blocks[2].records[0]
+    with pytest.raises(ProofError, match="meets no header"):
+        node.check(prove(blocks[:5], blocks[2].records[0].id))  # reaches to block 4, which is pruned
+    node.trust(chain.checkpoint(), 9 * PERIOD_S)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda b: (headers(b[5:7]), b[6].votes), "does not follow"),
+        (lambda b: (headers(b[4:7]), b[5].votes), "0 votes of 3"),
+        (lambda b: (headers(b[4:7]), b[6].votes[:2]), "2 votes of 3"),
+        (lambda b: (headers(b[4:7]), (b[6].votes[0],) * 3), "1 votes of 3"),
+        (lambda b: ([], ()), "no header"),
+        (lambda b: ([b"\xc0"], ()), "no header: a header is a list"),
+        (lambda b: (headers(b[4:]), b[9].votes), "not due"),  # block 9 at 7 o'clock
+    ],
+)
+def test_what_does_not_count(network, change, message):
+    _, blocks, _, node = network
+    with pytest.raises(LightFault, match=message):
+        node.extend(*change(blocks), 7 * PERIOD_S)
+    assert node.height == 3
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.binary(max_size=200), max_size=3))
+def test_noise_is_refused(noise):
+    nodes = Roster.create(1, [NodeSpec("eno", Role.ENO, 10)])
+    chain = Chain.create(Params(gamma=5), nodes)
+    node = LightNode(chain.genesis.records[0].body, chain.checkpoint(), 0)
+    with pytest.raises(LightFault):
+        node.extend(noise, (), 900)
+    with pytest.raises(ProofError):
+        node.check({"headers": [each.hex() for each in noise]})
+
+
+def test_a_long_fork_signed_with_expired_keys_is_refused():
+    """The old committee's keys leak after their certificates have ended, and write another history."""
+    nodes = Roster.create(1, [NodeSpec(f"n{i}", Role.ENO, 10) for i in range(3)], valid_to=20)
+    true, store = Chain.create(Params(gamma=5), nodes, name=b"x"), Kept()
+    start = true.checkpoint()
+    for _ in range(5):
+        true.seal([])
+    node = LightNode(true.genesis.records[0].body, true.checkpoint(), 5 * PERIOD_S, trusting_period_s=10 * PERIOD_S)
+    fork = Chain.create(Params(gamma=5), nodes, name=b"x", store=store)
+    for period in range(18):
+        fork.seal([Draft(Kind.READING, 0, 0, [period, 10**9, 0, 0])])
+    raws, votes = headers(store.blocks[1:]), store.blocks[-1].votes
+    # A node that is up to date holds another block 5; one that has slept is told by the age of its checkpoint.
+    with pytest.raises(LightFault, match="does not follow"):
+        node.extend(raws, votes, 12 * PERIOD_S)
+    with pytest.raises(LightFault, match="does not follow block 5"):
+        node.extend(raws[5:], votes, 12 * PERIOD_S)
+    with pytest.raises(LightFault, match="trusted for"):
+        node.extend(raws, votes, 18 * PERIOD_S)
+    with pytest.raises(LightFault, match="trusted for"):
+        LightNode(true.genesis.records[0].body, start, 18 * PERIOD_S, trusting_period_s=10 * PERIOD_S)
+    # And beyond the certificates' end no vote of these keys counts, however fresh the checkpoint.
+    patient = LightNode(true.genesis.records[0].body, start, 0, trusting_period_s=10**9)
+    patient.extend(raws, votes, 40 * PERIOD_S)
+    expired = Checkpoint.issue(
+        nodes.authority.private_key, true.chain_id, 0, start.block_hash, start.committee, valid_to=17
+    )
+    careful = LightNode(true.genesis.records[0].body, expired, 0, trusting_period_s=10**9)
+    with pytest.raises(LightFault, match="certificates ended at 17"):
+        careful.extend(raws, votes, 40 * PERIOD_S)
+    with pytest.raises(LightFault, match="one of the two is a fork"):
+        patient.trust(true.checkpoint(), 20 * PERIOD_S)
+
+
+def test_checkpoints_that_are_not_taken(network, make_chain):
+    chain, _, checkpoint, node = network
+    body, key = chain.genesis.records[0].body, chain.roster.members[AGGREGATOR].private_key
+    thief = Checkpoint.issue(key, chain.chain_id, 3, checkpoint.block_hash, checkpoint.committee, 99)
+    plain = Checkpoint.issue(chain.roster.authority.private_key, chain.chain_id, 3, checkpoint.block_hash)
+    earlier = make_chain().checkpoint()
+    for bad, message in ((thief, "not signed"), (plain, "no validators"), (earlier, "older than")):
+        with pytest.raises(LightFault, match=message):
+            node.trust(bad, 4 * PERIOD_S)
+    with pytest.raises(LightFault, match="another chain"):
+        LightNode(body, make_chain(name=b"y").checkpoint(), 0)
+    unsigned = make_chain(signing="none")
+    with pytest.raises(LightFault, match="without signatures"):
+        LightNode(unsigned.genesis.records[0].body, unsigned.checkpoint(), 0)
+    delegated = make_chain(consensus="dpos")
+    with pytest.raises(LightFault, match="no validators"):
+        LightNode(delegated.genesis.records[0].body, delegated.checkpoint(), 0)
+
+
+def test_a_site_reads_its_own_records_and_verifies_the_others(make_chain):
+    chain = make_chain()
+    block = chain.seal(period_drafts(chain.roster, 1))
+    me, other = (chain.roster.members[i].address for i in (FIRST, FIRST + 1))
+    shown = show_records(block, Level.LIGHT, me)
+    readable = check_shown(block.header, shown)
+    assert {record.sender for record in readable} == {me}
+    assert len(readable) == 2
+    hidden = [item.id for item, record in zip(shown, block.records, strict=True) if record.sender == other]
+    assert hidden == [record.id for record in block.records if record.sender == other]
+    for level in (Level.SUPER, Level.CONSENSUS, Level.FULL):
+        assert check_shown(block.header, show_records(block, level, me)) == list(block.records)
+    with pytest.raises(AccessFault, match="ids"):
+        check_shown(block.header, shown[1:])
+    spot = next(i for i, item in enumerate(shown) if item.raw)
+    foreign = next(record.raw for record in block.records if record.sender == other)
+    with pytest.raises(AccessFault, match=f"record {spot}"):
+        check_shown(block.header, [*shown[:spot], Shown(shown[spot].id, foreign), *shown[spot + 1 :]])
+    public = show_records(chain.genesis, Level.LIGHT, me)
+    assert {r.kind for r in check_shown(chain.genesis.header, public)} == {Kind.GENESIS, Kind.CERTIFICATE}
