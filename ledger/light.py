@@ -50,6 +50,7 @@ class LightNode:
         self._authority_key: bytes = genesis[2]
         self.trusting_period_s, self.keep_blocks = trusting_period_s, keep_blocks
         self._hashes: dict[int, bytes] = {}  # height -> hash of the headers kept, rising
+        self.checkpoint = checkpoint
         self.trust(checkpoint, now_s)
 
     @property
