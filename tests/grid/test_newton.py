@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from envs.grid.cache import cache_folder
 from envs.grid.equipment import text
 from envs.grid.feeder import GridError, load_feeder
 from envs.grid.newton import Mesh, NewtonFlow, load_mesh
+from envs.grid.profiles import load_profiles
 from envs.grid.sources import build_net, find_source
 from envs.grid.sweep import PowerFlow
 from envs.settings import SettingsError
@@ -81,6 +84,10 @@ def test_shipped_cases_agree_with_pandapower_and_with_the_sweep(name: str) -> No
 
 @pytest.fixture
 def ring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    load_profiles(RURAL)  # into the shared cache: the lender of profiles need not be read again
+    (tmp_path / "cache" / "gridpact").mkdir(parents=True)
+    for file in cache_folder().glob("simbench_1_LV_rural1_2_sw-*.npz"):
+        shutil.copy(file, tmp_path / "cache" / "gridpact")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     (tmp_path / "ring.py").write_text(RING)
     return tmp_path
