@@ -22,7 +22,7 @@ def elect(
     """
     votes = dict.fromkeys(candidates, 0)
     for voter, weight in weights.items():
-        choice = ballots.get(voter, voter)
+        choice = ballots.get(voter) or voter  # an empty ballot takes the vote back
         if choice in votes:
             votes[choice] += weight
     return seated(votes, seats)

@@ -31,6 +31,7 @@ def test_own_votes_and_named_candidates():
     assert elect(weights, weights, {}, 2) == [D, C]
     assert elect(weights, weights, {D: A, C: A}, 2) == [A, B]
     assert elect(weights, [A, B], {D: E}, 3) == [B, A]  # E does not stand: the vote is lost
+    assert elect(weights, weights, {D: b""}, 2) == [D, C]  # taken back
 
 
 def test_the_score_of_abstainers_goes_to_the_best():
