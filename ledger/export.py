@@ -76,8 +76,12 @@ def import_chain(source: str | Path, target: str | Path, closed: bool = True, he
     if not verdict.sound:
         return verdict
     partial = target.with_name(f"{target.name}.partial")
-    with Store.create(partial, durability="normal") as store:
-        for height, data in exported_rows(source):
-            store.append_bytes(height, data)
-    partial.replace(target)
+    partial.unlink(missing_ok=True)  # of an import that was killed
+    try:
+        with Store.create(partial, durability="normal") as store:
+            for height, data in exported_rows(source):
+                store.append_bytes(height, data)
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
     return verdict

@@ -74,6 +74,21 @@ def test_lengths_are_checked_before_memory_is_taken(tmp_path):
             list(exported_rows(source))
 
 
+def test_a_disk_that_refuses_leaves_no_half_import(exported, tmp_path, capsys, monkeypatch):
+    def full(self, height, data):
+        raise StoreError(f"block {height} cannot be written")
+
+    target = tmp_path / "out.sqlite"
+    (tmp_path / "out.sqlite.partial").write_text("of an import that was killed")
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "append_bytes", full)
+        assert main(["import", str(exported), str(target)]) == 2
+    assert capsys.readouterr().err == "block 0 cannot be written\n"
+    assert list(tmp_path.iterdir()) == []
+    assert main(["import", str(exported), str(target)]) == 0
+    assert [file.name for file in tmp_path.iterdir()] == ["out.sqlite"]
+
+
 def test_an_open_chain_is_taken_only_when_asked(tmp_path, make_chain):
     path, file = tmp_path / "open.sqlite", tmp_path / "open.bin"
     with Store.create(path) as store:
