@@ -15,11 +15,22 @@ import numpy as np
 from numba import njit
 
 from envs.grid.feeder import Feeder, SweepArrays
+from envs.grid.single import COLLAPSE_PU2, MAX_ROUNDS, TOLERANCE_PU, no_load, sweep_one
 
-TOLERANCE_PU = 1e-10
-MAX_ROUNDS = 200  # an ordinary case takes 5-10 rounds, one at the edge of collapse about a hundred
+__all__ = [
+    "COLLAPSE_PU2",
+    "MAX_ROUNDS",
+    "TOLERANCE_PU",
+    "Flow",
+    "PowerFlow",
+    "loading_one",
+    "magnitude",
+    "slack_power_kw",
+    "sweep_batch",
+    "sweep_one",
+]
+
 LANES = 32  # worlds side by side: independent arithmetic, so the processor's vector units are filled
-COLLAPSE_PU2 = 0.04  # squared voltage below 0.2 pu: far beyond the nose of the curve, no solution is near
 
 
 class Flow(NamedTuple):
@@ -135,44 +146,6 @@ def _sweep_lanes(
         if running == 0:
             return
         _forward(feeder, v_re, v_im, j_re, j_im, change)
-
-
-@njit(cache=True)
-def no_load(feeder: SweepArrays, voltage: np.ndarray) -> None:
-    """The flat start: voltage (buses,) of the idle feeder, charging currents aside."""
-    voltage[0] = feeder.slack_voltage_pu
-    for bus in range(1, len(voltage)):
-        voltage[bus] = feeder.a[bus] * voltage[feeder.parent[bus]]
-
-
-@njit(cache=True)
-def sweep_one(
-    feeder: SweepArrays,
-    p_kw: np.ndarray,
-    q_kvar: np.ndarray,
-    voltage: np.ndarray,
-    current: np.ndarray,
-    flat_start: bool,
-) -> int:
-    """Solve one world in place, for use inside other numba code.
-
-    p_kw, q_kvar (buses,) net injections, > 0 into the grid. voltage, current (buses,) complex: the solved pu
-    voltages and child-end branch currents; with `flat_start` false, `voltage` is the starting point. Returns
-    the rounds used, or minus that number where there is no solution (both arrays are then 0).
-    """
-    buses = len(p_kw)
-    rounds = np.empty(1, np.int64)
-    if flat_start:
-        no_load(feeder, voltage)
-    _sweep_lanes(
-        feeder,
-        p_kw.reshape(buses, 1),
-        q_kvar.reshape(buses, 1),
-        voltage.reshape(1, buses),
-        current.reshape(1, buses),
-        rounds,
-    )
-    return rounds[0]
 
 
 @njit(cache=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from envs.grid.feeder import Feeder
+from envs.grid.feeder import Feeder, load_feeder
 from envs.grid.profiles import load_profiles
 from envs.grid.sensitivity import branch_membership, voltage_sensitivity
-from envs.grid.sweep import MAX_ROUNDS, PowerFlow, sweep_one
-from tests.grid.conftest import RURAL, injections
+from envs.grid.sweep import MAX_ROUNDS, PowerFlow, loading_one, sweep_one
+from tests.grid.conftest import CASE33, RURAL, TINY, injections
 
 
 def random_injections(feeder: Feeder, worlds: int, seed: int = 1) -> tuple[np.ndarray, np.ndarray]:
@@ -27,6 +27,26 @@ def test_a_batch_is_its_worlds_to_the_byte(rural: Feeder) -> None:
         alone = power_flow.solve(p_kw[world], q_kvar[world])
         for together, single in zip(batch, alone, strict=True):
             assert np.asarray(together[world]).tobytes() == np.asarray(single).tobytes()
+
+
+@pytest.mark.parametrize("name", [TINY, RURAL, CASE33])
+def test_the_kernel_of_one_world_and_the_batch_agree_to_the_byte(name: str) -> None:
+    feeder = load_feeder(name)
+    rng = np.random.default_rng(2)
+    factor = np.concatenate([rng.uniform(-1.0, 1.0, 60), [5.0, -5.0, 40.0, 1e6]])
+    p_kw = factor[:, None] * rng.normal(0.0, 30.0, (64, feeder.bus_count))
+    q_kvar = 0.3 * p_kw
+    batch = PowerFlow(feeder).solve(p_kw, q_kvar)
+    assert 0 < batch.converged.sum() < 64
+    voltage, current = np.empty(feeder.bus_count, complex), np.empty(feeder.bus_count, complex)
+    for world in range(64):
+        rounds = sweep_one(feeder.sweep_arrays, p_kw[world], q_kvar[world], voltage, current, True)
+        assert (abs(rounds), rounds > 0) == (batch.rounds[world], batch.converged[world])
+        magnitude_pu = np.sqrt(voltage.real * voltage.real + voltage.imag * voltage.imag)
+        assert magnitude_pu.tobytes() == batch.voltage_pu[world].tobytes()
+        loading = np.empty(feeder.bus_count)
+        loading_one(feeder.sweep_arrays, voltage, current, loading)
+        assert loading.tobytes() == batch.loading[world].tobytes()
 
 
 def test_overload_has_no_solution_and_leaks_nothing(rural: Feeder) -> None:
