@@ -1,6 +1,6 @@
 """How long power flows and dispatches take, beside the tools that do the same, measured in one run.
 
-`rows()` returns dicts of name, value and unit; `python -m benchmarks.grid` prints them. Each figure is the
+`run()` returns dicts of name, value and unit; `python -m benchmarks.grid` prints them. Each figure is the
 best of several repetitions on one core: the machine's own share, not that of its neighbours.
 """
 
@@ -16,17 +16,19 @@ import numpy as np
 
 from envs.dispatch import admm, merit_order
 from envs.grid.feeder import Feeder, load_feeder
+from envs.grid.messages import exchange
 from envs.grid.sources import build_net, find_source
 from envs.grid.sweep import PowerFlow, sweep_one
 
 FEEDERS = (
-    "case:tiny",
+    "case:six_node",
     "simbench:1-LV-rural1--2-sw",
     "pandapower:case33bw",
     "pandapower:create_kerber_dorfnetz",
 )
 BATCHES = (1, 64, 1024)
-SITES, BLOCKS, AWARD_ROWS = 30, 3, 4
+SITES, LARGE, BLOCKS, AWARD_ROWS = 30, 1000, 3, 4
+Case = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]  # price, size_kw, a, lower, upper
 
 
 class Row(TypedDict):
@@ -39,7 +41,7 @@ class Row(TypedDict):
 
 def run() -> list[Row]:
     """All figures of the grid and the dispatch."""
-    return [*_power_flow_rows(), *_dispatch_rows()]
+    return [*_power_flow_rows(), *_message_rows(), *_dispatch_rows(), *_optimality_rows()]
 
 
 def best_us(call: Callable[[], Any], seconds: float = 0.3) -> float:
@@ -108,41 +110,85 @@ def _reference_rows(name: str, label: str) -> Iterator[Row]:
     yield Row(name=f"lightsim2grid ac_pf, {label}", value=spent, unit="us")
 
 
-def _dispatch_rows() -> Iterator[Row]:
-    from scipy.optimize import linprog
+def _message_rows() -> Iterator[Row]:
+    """What the distributed check costs in talk: at nominal load, in rounds and with random delays."""
+    for name in FEEDERS:
+        feeder = load_feeder(name)
+        p_kw, q_kvar = np.zeros(feeder.bus_count), np.zeros(feeder.bus_count)
+        np.add.at(p_kw, feeder.loads.bus, -feeder.loads.p_kw)
+        np.add.at(q_kvar, feeder.loads.bus, -feeder.loads.q_kvar)
+        for delay_ticks in (0, 5):
+            way = f"delays of 1-{delay_ticks} ticks" if delay_ticks else "in rounds"
+            talk = exchange(feeder, p_kw, q_kvar, delay_ticks)
+            yield Row(name=f"distributed check {way}, {name}: messages", value=talk.messages, unit="")
+            yield Row(name=f"distributed check {way}, {name}: time", value=talk.ticks, unit="ticks")
 
+
+def _dispatch_rows() -> Iterator[Row]:
     for limits in (0, 2):
-        price, size_kw, a, lower, upper = _dispatch_cases(256, limits)
-        case = (price, size_kw, a, lower, upper, np.full(256, AWARD_ROWS + limits), np.ones(256, bool))
+        case = _dispatch_cases(256, limits)
         label = f"{SITES} sites, {BLOCKS} blocks, {AWARD_ROWS} award rows, {limits} network rows"
         for rule in (admm, merit_order) if limits == 0 else (admm,):
-            spent = best_us(partial(rule.solve, *case))
+            spent = best_us(partial(rule.solve, *case, *_all_active(case)))
             yield Row(name=f"{rule.__name__}, {label}", value=spent / 256, unit="us/world")
-        blocks = np.repeat(a[0], BLOCKS, axis=1)
-        programme = partial(
-            linprog,
-            price[0].ravel(),
-            A_eq=blocks[:AWARD_ROWS],
-            b_eq=lower[0, :AWARD_ROWS],
-            bounds=[(0.0, limit_kw) for limit_kw in size_kw[0].ravel()],
-            method="highs",
-        )
-        if limits:
-            programme = partial(programme, A_ub=-blocks[AWARD_ROWS:], b_ub=-lower[0, AWARD_ROWS:])
-        yield Row(name=f"scipy linprog (HiGHS), {label}", value=best_us(programme), unit="us")
+        yield Row(name=f"scipy linprog (HiGHS), {label}", value=best_us(_programme(case, 0)), unit="us")
+    large = _dispatch_cases(4, 0, LARGE)
+    label = f"{LARGE} sites, {BLOCKS} blocks, {AWARD_ROWS} award rows, 0 network rows"
+    for rule in (admm, merit_order):
+        spent = best_us(partial(rule.solve, *large, *_all_active(large)))
+        yield Row(name=f"{rule.__name__}, {label}", value=spent / 4, unit="us/world")
+    yield Row(name=f"scipy linprog (HiGHS), {label}", value=best_us(_programme(large, 0)), unit="us")
 
 
-def _dispatch_cases(worlds: int, limits: int) -> tuple[np.ndarray, ...]:
+def _optimality_rows() -> Iterator[Row]:
+    """The largest cost above HiGHS' optimum, relative to it, over random cases; all of them must converge."""
+    for worlds, sites, limits in ((1000, SITES, 0), (1000, SITES, 2), (4, LARGE, 0)):
+        case = _dispatch_cases(worlds, limits, sites)
+        optimum = np.array([_programme(case, world)().fun for world in range(worlds)])
+        for rule in (admm, merit_order) if limits == 0 else (admm,):
+            answer = rule.solve(*case, *_all_active(case))
+            if not answer.converged.all():
+                raise RuntimeError(f"{rule.__name__} leaves a feasible case of {sites} sites unsolved")
+            gap = float(((case[0] * answer.q_kw).sum(axis=(1, 2)) / optimum - 1.0).max())
+            label = f"{worlds} cases, {sites} sites, {limits} network rows"
+            yield Row(name=f"{rule.__name__}, cost above HiGHS, worst of {label}", value=gap, unit="")
+
+
+def _all_active(case: Case) -> tuple[np.ndarray, np.ndarray]:
+    worlds, rows, _ = case[2].shape
+    return np.full(worlds, rows), np.ones(worlds, bool)
+
+
+def _programme(case: Case, world: int) -> Callable[[], Any]:
+    """One world of a case as a linear programme for HiGHS, ready to be called."""
+    from scipy.optimize import linprog
+
+    price, size_kw, a, lower, _ = (part[world] for part in case)
+    blocks = np.repeat(a, BLOCKS, axis=1)
+    programme = partial(
+        linprog,
+        price.ravel(),
+        A_eq=blocks[:AWARD_ROWS],
+        b_eq=lower[:AWARD_ROWS],
+        bounds=[(0.0, limit_kw) for limit_kw in size_kw.ravel()],
+        method="highs",
+    )
+    if len(lower) > AWARD_ROWS:
+        programme = partial(programme, A_ub=-blocks[AWARD_ROWS:], b_ub=-lower[AWARD_ROWS:])
+    return programme
+
+
+def _dispatch_cases(worlds: int, limits: int, sites: int = SITES) -> Case:
     """Random feasible problems: award rows over disjoint groups of sites, then sensitivity rows."""
     rng = np.random.default_rng(0)
-    price = np.sort(rng.uniform(0.1, 1.0, (worlds, SITES, BLOCKS)), axis=2)
-    size_kw = rng.uniform(0.2, 3.0, (worlds, SITES, BLOCKS))
-    a = np.zeros((worlds, AWARD_ROWS + limits, SITES))
-    group = rng.integers(0, AWARD_ROWS, (worlds, SITES))
+    price = np.sort(rng.uniform(0.1, 1.0, (worlds, sites, BLOCKS)), axis=2)
+    size_kw = rng.uniform(0.2, 3.0, (worlds, sites, BLOCKS))
+    a = np.zeros((worlds, AWARD_ROWS + limits, sites))
+    group = rng.integers(0, AWARD_ROWS, (worlds, sites))
     for row in range(AWARD_ROWS):
         a[:, row] = group == row
-    a[:, AWARD_ROWS:] = rng.uniform(0.0, 1e-3, (worlds, limits, SITES))
-    x_kw = size_kw.sum(axis=2) * rng.uniform(0.0, 1.0, (worlds, SITES))
+    a[:, AWARD_ROWS:] = rng.uniform(0.0, 1e-3, (worlds, limits, sites))
+    x_kw = size_kw.sum(axis=2) * rng.uniform(0.0, 1.0, (worlds, sites))
     lower = np.einsum("wri,wi->wr", a, x_kw)
     upper = lower.copy()
     upper[:, AWARD_ROWS:] = np.inf
@@ -151,4 +197,4 @@ def _dispatch_cases(worlds: int, limits: int) -> tuple[np.ndarray, ...]:
 
 if __name__ == "__main__":
     for row in run():
-        print(f"{row['value']:10.2f} {row['unit']:9} {row['name']}")
+        print(f"{row['value']:10.3g} {row['unit']:9} {row['name']}")
