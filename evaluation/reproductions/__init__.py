@@ -1,0 +1,1 @@
+"""Published claims and tables, one a file: each has ``run() -> Markdown`` and is made by one command."""

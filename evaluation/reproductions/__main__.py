@@ -1,0 +1,39 @@
+"""`python -m evaluation.reproductions NAME [NAME …]`: print the tables of published experiments, played again."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from pathlib import Path
+
+NAMES = sorted(path.stem for path in Path(__file__).parent.glob("*.py") if not path.stem.startswith("_"))
+
+HEAD = """# Markets checked against theory and published tables
+
+Made by `python -m evaluation.reproductions --out docs/markets.md`; deterministic, under a minute.
+
+"""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Print the chosen reproductions as Markdown; 0, or 2 for a name that does not exist."""
+    parser = argparse.ArgumentParser(prog="python -m evaluation.reproductions", description=__doc__)
+    parser.add_argument("names", nargs="*", default=NAMES, help=f"which: {', '.join(NAMES)} (all)")
+    parser.add_argument("--out", type=Path, help="write all of it to this file instead of the screen")
+    args = parser.parse_args(argv)
+    names = args.names
+    unknown = [name for name in names if name not in NAMES]
+    if unknown:
+        print(f"no reproduction {unknown[0]!r} (allowed: {', '.join(NAMES)})", file=sys.stderr)
+        return 2
+    text = "\n\n".join(importlib.import_module(f"evaluation.reproductions.{name}").run() for name in names)
+    if args.out is None:
+        print(text)
+    else:
+        args.out.write_text(HEAD + text + "\n", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
