@@ -85,7 +85,7 @@ def play(quantity_wh: Ints, rule: str, seed: int = 0) -> Outcome:
     clear = mid_market.clear if rule == "mid" else two_stage_double.clear
     done, money = _add(clear(Orders(opening, limit, quantity_wh, way), TARIFFS), shape)
     if rule == "redraw":
-        left = quantity_wh - np.sign(quantity_wh) * done
+        left = np.where(quantity_wh > 0, quantity_wh - done, quantity_wh + done)
         again = Orders(rng.integers(FEED_IN, RETAIL + 1, shape), limit, left, way)
         more, paid = _add(two_stage_double.clear(again, TARIFFS), shape)
         done, money = done + more, money + paid
