@@ -14,9 +14,11 @@ from typing import Any, TypedDict
 
 import numpy as np
 
+from benchmarks.pgm import batch_solver
 from envs.dispatch import admm, merit_order
 from envs.grid.feeder import Feeder, load_feeder
 from envs.grid.messages import exchange
+from envs.grid.newton import NewtonFlow, load_mesh
 from envs.grid.sources import build_net, find_source
 from envs.grid.sweep import PowerFlow, sweep_one
 
@@ -70,6 +72,7 @@ def _power_flow_rows() -> Iterator[Row]:
             spent = best_us(partial(power_flow.solve, p_kw * factor, q_kvar * factor))
             yield Row(name=f"PowerFlow, batch of {worlds}, {label}", value=spent / worlds, unit="us/world")
         yield from _reference_rows(name, label)
+        yield from _pgm_rows(name, label)
 
 
 def _kernel_us(feeder: Feeder, p_kw: np.ndarray, q_kvar: np.ndarray) -> float:
@@ -108,6 +111,21 @@ def _reference_rows(name: str, label: str) -> Iterator[Row]:
         raise RuntimeError(f"lightsim2grid does not solve {name}")
     spent = best_us(partial(model.ac_pf, start, 20, 1e-8))
     yield Row(name=f"lightsim2grid ac_pf, {label}", value=spent, unit="us")
+
+
+def _pgm_rows(name: str, label: str) -> Iterator[Row]:
+    """power-grid-model on the worlds of the sweep's rows, after a check that it finds the same voltages."""
+    mesh = load_mesh(name)
+    p_kw, q_kvar = np.zeros(mesh.bus_count), np.zeros(mesh.bus_count)
+    np.add.at(p_kw, mesh.loads.bus, -0.5 * mesh.loads.p_kw)
+    np.add.at(q_kvar, mesh.loads.bus, -0.5 * mesh.loads.q_kvar)
+    for worlds in BATCHES:
+        factor = np.linspace(0.5, 1.0, worlds)[:, None]
+        solve = batch_solver(mesh, p_kw * factor, q_kvar * factor)
+        apart_pu = float(np.abs(solve() - NewtonFlow(mesh).solve(p_kw * factor, q_kvar * factor).voltage_pu).max())
+        if apart_pu > 1e-7:
+            raise RuntimeError(f"power-grid-model and Newton's method are {apart_pu} pu apart on {name}")
+        yield Row(name=f"power-grid-model, batch of {worlds}, {label}", value=best_us(solve) / worlds, unit="us/world")
 
 
 def _message_rows() -> Iterator[Row]:
