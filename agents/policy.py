@@ -46,10 +46,12 @@ class View:
         see: Mapping[str, int],
         columns: list[Column],
         rng: np.random.Generator,
+        memory: dict[str, Floats],
     ) -> None:
         self.scenario = scenario
         self.market = scenario.market
         self.rng = rng
+        self.memory = memory  # the rule's own, kept from period to period, empty at the start of an episode
         self._observations = observations.astype(np.float64)
         self._see = see
         self._tell = {column.name: k for k, column in enumerate(columns)}
@@ -80,14 +82,16 @@ class RulePolicy:
         self._see = {column.name: k for k, column in enumerate(observation_tables(scenario)[role])}
         self._columns = action_tables(scenario)[role]
         self._rng = np.random.default_rng(0)
+        self._memory: dict[str, Floats] = {}
 
     def reset(self, seed: int) -> None:
-        """Restart the rule's randomness (for rules that have any)."""
+        """Restart the rule's randomness and empty its memory (for rules that have any)."""
         self._rng = np.random.default_rng((seed, ROLES.index(self.role)))
+        self._memory = {}
 
     def act(self, observations: F32) -> F32:
         """Run the rule on (…, agents, F)."""
-        view = View(self.scenario, observations, self._see, self._columns, self._rng)
+        view = View(self.scenario, observations, self._see, self._columns, self._rng, self._memory)
         self._function(view)
         return encode(self._columns, view.values)
 

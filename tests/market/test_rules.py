@@ -1,0 +1,106 @@
+"""Incentives: what each role earns by each rule while the others play the defaults; and what single rules do."""
+
+import numpy as np
+import pytest
+
+from agents.policy import rule_policy
+from envs import plugins
+from envs.actions import action_tables
+from envs.observe import observation_tables
+from envs.settings import load_scenario
+from tests.envs.play import OFF, by_rules, core_of, episode
+
+SEEDS = (0, 1)
+TINY = load_scenario("tiny")
+RULES = [(role, name) for role in ("prosumer", "aggregator", "eno") for name in plugins.names("rules", needs=role)]
+
+
+@pytest.fixture(scope="module")
+def earned():
+    """(role, rule) → reward of each role, summed over a day and two seeds."""
+    table = {}
+    for role, name in RULES:
+        core = core_of("tiny", OFF)
+        traces = episode(core, by_rules(core, {role: name}), SEEDS)
+        table[role, name] = {r: float(sum(t.reward[r].sum() for t in traces)) for r in traces[0].reward}
+    return table
+
+
+def test_prosumers_incentives(earned):
+    """Who trades at its valuation finds partners; who asks for all of the gain does not."""
+    own = {name: earned["prosumer", name]["prosumer"] for role, name in RULES if role == "prosumer"}
+    assert own["idle"] < own["greedy"] < own["zero_intelligence_unconstrained"] < own["truthful"]
+    assert own["zip"] > own["greedy"]
+    assert own["price_threshold"] > own["idle"]
+
+
+def test_aggregators_incentives(earned):
+    """A price that users or the operator do not take earns nothing; giving all away neither."""
+    own = {name: earned["aggregator", name]["aggregator"] for role, name in RULES if role == "aggregator"}
+    assert own["equilibrium"] > own["markup"] > own["idle"] == 0.0
+    assert own["greedy"] == own["generous"] == 0.0
+    users = {name: earned["aggregator", name]["prosumer"] for role, name in RULES if role == "aggregator"}
+    assert users["generous"] > users["markup"] > users["greedy"]
+
+
+def test_operators_incentives(earned):
+    """Refusing to pay costs more in violations than paying; who pays any price feeds the aggregators."""
+    own = {name: earned["eno", name]["eno"] for role, name in RULES if role == "eno"}
+    assert own["idle"] < own["greedy"] < own["strict"] < own["planner"]
+    assert own["generous"] > own["strict"]
+    paid = {name: earned["eno", name]["aggregator"] for role, name in RULES if role == "eno"}
+    assert paid["generous"] > paid["planner"] > paid["strict"] > paid["greedy"] == 0.0
+
+
+def _play(name, columns, periods, worlds=(3,)):
+    """Actions by column name of a prosumer rule over observations given by column name."""
+    table = observation_tables(TINY)["prosumer"]
+    policy = rule_policy(TINY, "prosumer", name)
+    policy.reset(1)
+    actions = []
+    for k in range(periods):
+        seen = np.zeros((*worlds, 2, len(table)), np.float32)
+        for c, column in enumerate(table):
+            if column.name in columns:
+                value = columns[column.name]
+                seen[..., c] = value[k] if isinstance(value, list) else value
+        said = policy.act(seen)
+        names = [column.name for column in action_tables(TINY)["prosumer"]]
+        low_high = {c.name: (c.low, c.high) for c in action_tables(TINY)["prosumer"]}
+        actions.append(
+            {
+                n: low_high[n][0] + (said[..., i] + 1) / 2 * (low_high[n][1] - low_high[n][0])
+                for i, n in enumerate(names)
+            }
+        )
+    return actions, policy
+
+
+def test_zip_follows_the_announced_price_and_forgets_on_reset():
+    market = TINY.market
+    dear = _play("zip", {"pv": 0.8, "load": 0.1, "reference_price": 0.9}, 30)[0]
+    cheap, policy = _play("zip", {"pv": 0.8, "load": 0.1, "reference_price": 0.1}, 30)
+    assert dear[0]["opening_price"] == pytest.approx(cheap[0]["opening_price"])
+    assert np.all(dear[-1]["opening_price"] > 0.8 * market.retail)
+    assert np.all(cheap[-1]["opening_price"] < 1.05 * market.feed_in)
+    assert np.all(cheap[-1]["opening_price"] >= market.feed_in - 1)  # never at a loss
+    assert policy._memory
+    policy.reset(1)
+    assert not policy._memory
+
+
+def test_price_threshold_buys_cheap_and_sells_dear():
+    columns = {"storage_power": 0.5, "charge": 0.5, "reference_price": [0.3, 0.65, 0.95]}
+    actions = _play("price_threshold", columns, 3)[0]
+    assert [float(a["storage"][0, 0]) for a in actions] == pytest.approx([-1.0, 0.0, 1.0], abs=1e-6)
+    full = _play("price_threshold", {**columns, "charge": 0.99}, 1)[0]
+    assert float(full[0]["storage"][0, 0]) == pytest.approx(0.0, abs=1e-6)
+
+
+@pytest.mark.parametrize("trading", plugins.names("market", needs="clear"))
+def test_every_mechanism_plays_in_the_environment(trading):
+    core = core_of("tiny", {**OFF, "market": {"trading": trading}}, cycles=8)
+    traces = episode(core, by_rules(core), (3,))
+    paid = sum(t.payments.change.sum() for t in traces)
+    assert paid == 0
+    assert len(traces) == 8
