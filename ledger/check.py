@@ -155,7 +155,7 @@ def _check_submissions(work: Examination) -> None:
         if key is None:
             work.refuse(FaultCode.UNKNOWN_SENDER, f"{sender.hex()} has no certificate")
         digest = submission_digest(header.chain_id, header.height, root)
-        if submission.root != root or not verify(key, submission.signature, digest):  # type: ignore[arg-type]
+        if submission.root != root or not verify(key, submission.signature, digest):
             position = next(i for i, record in enumerate(work.block.records) if record.sender == sender)
             detail = f"the records of {sender.hex()} are not what it signed"
             work.refuse(FaultCode.SUBMISSION_SIGNATURE, detail, position)

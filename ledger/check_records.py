@@ -29,8 +29,11 @@ class Examination:
     roles: dict[bytes, Role | None] = field(default_factory=dict)  # of the senders met so far
 
     def refuse(self, code: FaultCode, detail: str, record: int | None = None) -> None:
-        """Raise LedgerFault for this block, or for the record at a position of it."""
-        raise LedgerFault(Fault(code, self.block.header.height, detail, record))
+        """Raise LedgerFault for this block, or for the record at a position of it.
+
+        The block is named by its place in the chain: its header's height may be the lie.
+        """
+        raise LedgerFault(Fault(code, self.state.height + 1, detail, record))
 
     def require(self, sound: bool, code: FaultCode, detail: str, record: int | None = None) -> None:
         """Refuse unless sound."""

@@ -119,8 +119,12 @@ def _parse_public_key(public_key: bytes) -> PublicKey | None:
         return None
 
 
+@lru_cache(maxsize=4096)
 def verify(public_key: bytes, signature: bytes, digest: bytes) -> bool:
-    """Whether `signature` (64 bytes, low s) over a 32-byte digest is by `public_key` (33 bytes)."""
+    """Whether `signature` (64 bytes, low s) over a 32-byte digest is by `public_key` (33 bytes).
+
+    Remembered for a few blocks, so that a check may have its signatures verified ahead, on other cores.
+    """
     if len(signature) != 64 or len(digest) != 32:
         return False
     r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")

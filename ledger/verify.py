@@ -8,17 +8,23 @@ head hash, kept elsewhere, tells both; a checkpoint signed by the authority tell
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from .blocks import Block
+from .blocks import Block, submission_digest, vote_digest
 from .check import check_votes, examine
 from .checkpoint import Checkpoint
 from .faults import Fault, FaultCode, LedgerFault
+from .identity import verify
 from .records import Kind
 from .state import ChainState
 from .store import Store, StoreError
+
+CORES = min(os.cpu_count() or 1, 8)
+LEAST_AHEAD = 64  # signatures of a block that are worth handing out
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +49,37 @@ class Verdict:
         return self.fault is None
 
 
-def next_state(state: ChainState | None, row: int, data: bytes) -> ChainState:
-    """The state after the stored block `data` of height `row`; LedgerFault names its first fault."""
+def _signatures(state: ChainState, block: Block) -> list[tuple[bytes, bytes, bytes]]:
+    """Key, signature and digest of what the check is going to verify, as far as the keys are known."""
+    header = block.header
+    stated = [(each.sender, each.signature, each.root) for each in block.submissions]
+    signed = [
+        (sender, signature, submission_digest(header.chain_id, header.height, root))
+        for sender, signature, root in stated
+    ]
+    signed += [(vote.validator, vote.signature, vote_digest(block.hash)) for vote in block.votes]
+    keys = [state.public_key(address) for address, _, _ in signed]
+    return [
+        (key, signature, digest) for key, (_, signature, digest) in zip(keys, signed, strict=True) if key is not None
+    ]
+
+
+def _verify_ahead(state: ChainState, block: Block, pool: Executor) -> None:
+    """Verify a block's signatures on all cores; the check then asks for results that are there.
+
+    The curve's arithmetic runs outside the interpreter's lock.
+    """
+    waiting = _signatures(state, block)
+    if len(waiting) >= LEAST_AHEAD:
+        shares = [waiting[core::CORES] for core in range(CORES)]
+        list(pool.map(lambda share: [verify(*each) for each in share], shares))
+
+
+def next_state(state: ChainState | None, row: int, data: bytes, pool: Executor | None = None) -> ChainState:
+    """The state after the stored block `data` of height `row`; LedgerFault names its first fault.
+
+    pool: threads that share the work of verifying signatures.
+    """
     expected = 0 if state is None else state.height + 1
     if row != expected:
         raise LedgerFault(Fault(FaultCode.HEIGHT, expected, f"row {row} stands where block {expected} is due"))
@@ -54,6 +89,8 @@ def next_state(state: ChainState | None, row: int, data: bytes) -> ChainState:
         raise LedgerFault(Fault(FaultCode.ENCODING, expected, str(error))) from error
     if state is None:
         state = _blank_state(block)
+    elif pool is not None and block.header.height == expected:
+        _verify_ahead(state, block, pool)
     change = examine(state, block)
     check_votes(state, block)
     state.apply(block, change)
@@ -92,10 +129,11 @@ def verify_rows(
     """
     state: ChainState | None = None
     try:
-        for row, data in rows:
-            state = next_state(state, row, data)
-            if checkpoint is not None:
-                _meet(checkpoint, state, ended=False)
+        with ThreadPoolExecutor(CORES) as pool:
+            for row, data in rows:
+                state = next_state(state, row, data, pool if CORES > 1 else None)
+                if checkpoint is not None:
+                    _meet(checkpoint, state, ended=False)
         if checkpoint is not None and state is not None:
             _meet(checkpoint, state, ended=True)
     except LedgerFault as refused:

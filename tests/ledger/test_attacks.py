@@ -293,7 +293,7 @@ def test_reordering_of_records_and_blocks(make_chain, finished):
     rows = rows_of(finished["period"][0])
     rows[3], rows[4] = (3, rows[4][1]), (4, rows[3][1])
     verdict = verify_rows(rows)
-    assert verdict.fault == "block 4: HEIGHT: height 4 where 3 is due"
+    assert verdict.fault == "block 3: HEIGHT: height 4 where 3 is due"
     assert verdict.blocks == 3
 
 

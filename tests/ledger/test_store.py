@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ledger import verify as verification
 from ledger.__main__ import main
 from ledger.consensus import Draw
 from ledger.encoding import decode, encode
@@ -243,3 +244,25 @@ def test_foreign_settings_are_refused(tmp_path, capsys, make_chain, position, va
     assert "block 0, record 0: GENESIS" in capsys.readouterr().out
     assert main(["show", str(path)]) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize("signing", SIGNINGS)
+def test_signatures_verified_ahead_change_no_verdict(finished, monkeypatch, signing):
+    rows = rows_of(finished[signing][0])
+    altered = [rows]
+    for row, part in ((4, 2), (5, 3)):  # a vote's signature, a submission's
+        block = decode(rows[row][1])
+        if block[part]:
+            block[part][0][-1] = block[part][0][-1][:63] + bytes([block[part][0][-1][63] ^ 1])
+        altered.append([*rows[:row], (row, encode(block)), *rows[row + 1 :]])
+    header, *rest = decode(rows[3][1])
+    fields = decode(header)
+    fields[2] = 1 << 200  # a height that no digest can hold
+    altered.append([*rows[:3], (3, encode([encode(fields), *rest])), *rows[4:]])
+    monkeypatch.setattr(verification, "CORES", 1)
+    plain = [verify_rows(each) for each in altered]
+    verification.verify.cache_clear()
+    monkeypatch.setattr(verification, "CORES", 2)
+    monkeypatch.setattr(verification, "LEAST_AHEAD", 1)
+    assert [verify_rows(each) for each in altered] == plain
+    assert [verdict.sound for verdict in plain] == [True, *([signing == "none"] * 2), False]
