@@ -9,6 +9,7 @@ from agents.policy import View
 SAFE_SHARE = 0.85  # of the adjustable range: what a forecast error will not take away
 FULL = 0.98  # state of charge at which a battery stops buying
 FILL_RATE = 0.3  # of the rated power: a battery without own surplus fills over the noon hours
+EVENING_H = 6.0  # hours of own demand that it buys for, and no more
 NOON = 0.64  # |sin| of the hour angle between about 9:20 and 14:40
 CLASSES = 4  # reputations are compared in classes: nobody leaves a proven partner over a few percent
 LOYALTY = 0.03  # a user changes its aggregator only for a clearly better one, and starts with its neighbourhood's
@@ -19,7 +20,8 @@ def run_storage(view: View) -> np.ndarray:
     room = np.maximum(view["storage_power"], 1e-6)
     power = np.clip((view["load"] - view["pv"]) / room, -1.0, 1.0)
     noon = (np.abs(view["hour_sin"]) < NOON) & (view["hour_cos"] < 0)
-    fills = (view["load"] >= view["pv"]) & (view["charge"] < FULL) & noon
+    evening = EVENING_H * view["load"] / np.maximum(8.0 * view["storage_energy"], 1e-6)
+    fills = (view["load"] >= view["pv"]) & (view["charge"] < np.minimum(evening, FULL)) & noon
     power = np.where(fills, -FILL_RATE, power)
     power = np.where((power < 0) & (view["charge"] >= FULL), 0.0, power)
     power = np.asarray(power * (view["storage_power"] > 0))

@@ -25,9 +25,18 @@ def _players(mechanisms: Mechanisms, state: State, hook: str) -> list[tuple[int,
 
 
 def corrupt_quotes(mechanisms: Mechanisms, state: State, quotes: Quotes) -> None:
-    """False quotation and its relatives; quantities are kept non-negative integers by the behaviours themselves."""
+    """False quotation and its relatives; quantities and prices stay integers of at least 0.
+
+    Raises:
+        ValueError: a behaviour that left something else; names it.
+    """
     for index, who in _players(mechanisms, state, "quote"):
-        mechanisms.behaviours[index].quote(quotes, who, mechanisms.intensities[index])
+        module = mechanisms.behaviours[index]
+        module.quote(quotes, who, mechanisms.intensities[index])
+        for name in ("block_wh", "block_price", "opening_price", "limit_price"):
+            values = getattr(quotes, name)
+            if values.dtype != np.int64 or values.min() < 0:
+                raise ValueError(f"behaviour {module.__name__}: {name} must stay integers of at least 0")
 
 
 def delivered_fraction(mechanisms: Mechanisms, state: State) -> Floats:

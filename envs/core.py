@@ -14,7 +14,7 @@ from envs.generate import generate
 from envs.mechanisms import mechanisms_of
 from envs.phases import quote as speak
 from envs.phases.clear import orders_of, tariffs_of
-from envs.phases.deliver import deliver, enter_events
+from envs.phases.deliver import deliver, enter_events, orders_now
 from envs.phases.outlook import look_ahead
 from envs.phases.safe import promise
 from envs.phases.settle import settle
@@ -40,9 +40,9 @@ class Core:
         self.world = world
         self.columns = action_tables(world.scenario)
         self.mechanisms = mechanisms_of(world.scenario)
-        self.max_cycles = world.scenario.calendar.periods if max_cycles is None else int(max_cycles)
-        if self.max_cycles < 1:
-            raise ValueError(f"max_cycles = {max_cycles}: at least 1 period is needed")
+        self.max_cycles = world.scenario.calendar.periods if max_cycles is None else max_cycles
+        if isinstance(self.max_cycles, bool) or not isinstance(self.max_cycles, int) or self.max_cycles < 1:
+            raise ValueError(f"max_cycles = {max_cycles!r}: a whole number of at least 1 period is needed")
         self.recorder = Recorder(world, ledger_path)
         self.state: State
         self.stage: Stage
@@ -115,7 +115,9 @@ class Core:
             trace.trades.reference, traded_wh(trace.trades),
         )  # fmt: skip
         state.schedule_w = trace.quotes.schedule_w
-        state.last_storage_w = trace.verdict.storage_wh / HOURS
+        # While it carries out an order a battery does not show what it does by itself.
+        free = orders_now(state.events, state.period, self.world.sites) == 0.0
+        state.last_storage_w = np.where(free, trace.verdict.storage_wh / HOURS, state.last_storage_w)
         state.voltage_pu = trace.energy.voltage_pu
         expire_baselines(state)
         state.period += 1

@@ -23,11 +23,19 @@ class Mechanisms:
 
 def mechanisms_of(scenario: Scenario) -> Mechanisms:
     """Load what the settings name. Raises SettingsError for a name without a file, listing what there is."""
-    folders, market = scenario.plugins, scenario.market
     if scenario.ledger.consensus not in available():
+        allowed = ", ".join(available())
         raise SettingsError(
-            f"ledger.consensus = {scenario.ledger.consensus!r}: no such rule (allowed: {', '.join(available())})"
+            f"{scenario.source}: ledger.consensus = {scenario.ledger.consensus!r}: no such rule (allowed: {allowed})"
         )
+    try:
+        return _load(scenario)
+    except SettingsError as error:
+        raise SettingsError(f"{scenario.source}: {error}") from None
+
+
+def _load(scenario: Scenario) -> Mechanisms:
+    folders, market = scenario.plugins, scenario.market
     return Mechanisms(
         trading=plugins.load("market", market.trading, "clear", folders, "market.trading"),
         request=plugins.load("market", market.request, "award", folders, "market.request"),

@@ -29,12 +29,14 @@ ROOMS = {
 
 def names(room: str, folders: Sequence[str | Path] = (), needs: str | None = None) -> list[str]:
     """Names of the plug-ins of a room; ``needs`` keeps those that define that attribute."""
-    found: set[str] = set()
-    for folder in [*(Path(f) / room for f in folders), ROOMS[room][1]]:
-        for path in sorted(folder.glob("*.py")):
-            if not path.stem.startswith("_") and (needs is None or f"def {needs}(" in path.read_text("utf-8")):
-                found.add(path.stem)
-    return sorted(found)
+    found = {path.stem: path for path in _files(room, folders)}
+    return sorted(name for name, path in found.items() if needs is None or hasattr(_module(room, path), needs))
+
+
+def _files(room: str, folders: Sequence[str | Path]) -> list[Path]:
+    """Files of a room; those of a later folder in this list win."""
+    places = [ROOMS[room][1], *(Path(f) / room for f in reversed(folders))]
+    return [path for place in places for path in sorted(place.glob("*.py")) if not path.stem.startswith("_")]
 
 
 def load(
@@ -50,18 +52,28 @@ def load(
         key: the setting that named it, for the error.
 
     Raises:
-        SettingsError: no such file, or it lacks ``needs``; lists what there is.
+        SettingsError: no such file, a file that cannot be imported, or one that lacks ``needs``; says what there is.
     """
-    allowed = names(room, folders, needs)
-    if name not in allowed:
-        near = difflib.get_close_matches(name, allowed, n=1)
+    files = {path.stem: path for path in _files(room, folders)}
+    what = f"{key or room} = {name!r}"
+    if name not in files:
+        near = difflib.get_close_matches(name, list(files), n=1)
         hint = f"; did you mean {near[0]}?" if near else ""
-        raise SettingsError(f"{key or room} = {name!r}: no such plug-in{hint} (allowed: {', '.join(allowed)})")
-    for folder in folders:
-        path = Path(folder) / room / f"{name}.py"
-        if path.is_file():
-            return _load_file(room, name, path)
-    return importlib.import_module(f"{ROOMS[room][0]}.{name}")
+        raise SettingsError(f"{what}: no such plug-in{hint} (allowed: {', '.join(names(room, folders, needs))})")
+    module = _module(room, files[name])
+    if needs is not None and not hasattr(module, needs):
+        allowed = ", ".join(names(room, folders, needs))
+        raise SettingsError(f"{what}: {files[name].name} does not define {needs}() (allowed: {allowed})")
+    return module
+
+
+def _module(room: str, path: Path) -> ModuleType:
+    if path.parent == ROOMS[room][1]:
+        return importlib.import_module(f"{ROOMS[room][0]}.{path.stem}")
+    try:
+        return _load_file(room, path.stem, path)
+    except Exception as error:  # whatever a user's file raises on import is the user's to read, in one line
+        raise SettingsError(f"{path}: cannot be imported: {type(error).__name__}: {error}") from error
 
 
 def _load_file(room: str, name: str, path: Path) -> ModuleType:
@@ -72,6 +84,6 @@ def _load_file(room: str, name: str, path: Path) -> ModuleType:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules[unique] = module
     spec.loader.exec_module(module)
+    sys.modules[unique] = module
     return module

@@ -149,7 +149,7 @@ class Scribe:
         for i in np.flatnonzero(plan.ordered_wh[b, r]).tolist():
             a = int(plan.member[b, i])
             order = int(plan.ordered_wh[b, r, i])
-            base_w = round(float(stage.baseline_w[b, 0, i]))
+            base_w = np.rint(stage.baseline_w[b, : int(stage.duration[b, r]), i]).astype(np.int64).tolist()
             adjustments.append([self.addresses[i], self.addresses[sites + a], order, int(stage.subsidy[b, a]), base_w])
         cut = plan.cut_wh[b] if r == GRID else np.zeros(0, np.int64)
         cuts = [[self.addresses[i], int(cut[i])] for i in np.flatnonzero(cut).tolist()]

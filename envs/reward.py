@@ -1,7 +1,8 @@
 """Rewards: money of the period less what it cost to live it, brought to order 1.
 
 Reward = (transfers - degradation - discomfort) / scale. The operator also pays for violations of the planning band
-(pu·h) and for overload (h), as lived, and for those that only a cut of last resort removed from the plan.
+(pu·h) and for overload (h), as lived, and in part for those that only a cut of last resort averted: less than for
+living through them, so that cutting beats looking on, and enough that buying flexibility in time beats cutting.
 """
 
 from __future__ import annotations
@@ -30,8 +31,9 @@ def rewards(world: World, payments: Payments, energy: Energy, plan: Plan) -> dic
         + energy.shed_wh * world.scenario.sites.discomfort_price
     ) / (1000.0 * PPM)
     volts, over = violations(world, energy.voltage_pu, energy.loading)
-    penalty = (volts + plan.residual_voltage_puh) * settings.voltage_penalty
-    penalty = penalty + (over + plan.residual_overload_h) * settings.overload_penalty
+    volts = volts + settings.averted_share * plan.residual_voltage_puh
+    over = over + settings.averted_share * plan.residual_overload_h
+    penalty = volts * settings.voltage_penalty + over * settings.overload_penalty
     return {
         "prosumer": (change[:, :sites] - own_cost) / settings.prosumer_scale,
         "aggregator": change[:, sites:eno] / settings.aggregator_scale,

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
 
 Price = Annotated[int, Field(ge=0, le=10_000_000)]  # micro-currency per kWh
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -61,7 +61,7 @@ class SiteSettings(Section):
     added_storage_share: Fraction = 0.3
     added_storage_kwh: Positive = 10.0
     added_storage_kw: Positive = 5.0
-    max_pv_share: Annotated[float, Field(gt=0.0, le=1.0)] = 0.15
+    max_site_share: Annotated[float, Field(gt=0.0, le=1.0)] = 0.15  # of all PV, and of all storage, of the net
     initial_charge: Fraction = 0.3
     flexible_load_share: Fraction = 0.2
     pv_output_noise: Annotated[float, Field(ge=0.0, le=0.5)] = 0.08
@@ -86,7 +86,7 @@ class MarketSettings(Section):
     reference_price: Literal["volume_weighted", "plain"] = "volume_weighted"
     shortfall_factor: Annotated[float, Field(ge=1.0, le=10.0)] = 1.5
     baseline: Literal["declared", "estimated", "clipped"] = "clipped"
-    baseline_tolerance: Fraction = 0.1  # of the site's capacity
+    baseline_tolerance: Fraction = 0.02  # of the generation and demand that the operator expects at the site
     max_event_periods: Annotated[int, Field(ge=1, le=8)] = 4
     max_price: Price = 600_000  # ceiling of any limit, offer or subsidy
     safety_loops: Annotated[int, Field(ge=1, le=20)] = 6
@@ -155,7 +155,8 @@ class RewardSettings(Section):
     aggregator_scale: Positive = 0.1
     eno_scale: Positive = 1.0
     voltage_penalty: NotNegative = 200.0  # currency per pu·h outside the band, summed over buses
-    overload_penalty: NotNegative = 60.0  # currency per overload·h, summed over branches
+    overload_penalty: NotNegative = 80.0  # currency per overload·h, summed over branches
+    averted_share: Fraction = 0.5  # of the penalty, where only a cut of last resort averted the violation
 
 
 class Misconduct(Section):
@@ -179,6 +180,33 @@ class Scenario(Section):
     reward: RewardSettings = RewardSettings()
     malicious: dict[str, Misconduct] = {}
     plugins: tuple[str, ...] = ()  # folders searched before the shipped rooms
+    _source: str = PrivateAttr(default="settings")
+
+    @field_validator("plugins")
+    @classmethod
+    def _folders(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        missing = [folder for folder in value if not Path(folder).is_dir()]
+        if missing:
+            raise ValueError(f"{missing[0]} is not a folder")
+        return value
+
+    @field_validator("upper_orders")
+    @classmethod
+    def _one_a_period(cls, value: tuple[UpperOrder, ...]) -> tuple[UpperOrder, ...]:
+        starts = [order.start_period for order in value]
+        doubled = {start for start in starts if starts.count(start) > 1}
+        if doubled:
+            raise ValueError(f"two orders start in period {min(doubled)}; one a period is allowed")
+        return value
+
+    @property
+    def source(self) -> str:
+        """Where the settings came from, for errors that only the world can find."""
+        return self._source
+
+    def set_source(self, source: str) -> None:
+        """Remember where the settings came from; not a setting, so a frozen scenario takes it."""
+        self._source = source
 
 
 SectionT = TypeVar("SectionT", bound=Section)
@@ -256,14 +284,36 @@ def parse_overrides(pairs: Iterable[str]) -> dict[str, Any]:
     return nested
 
 
-def read_yaml(path: str | Path) -> dict[str, Any]:
-    """Read a YAML mapping; ``extends: other.yaml`` starts from another file of the same folder."""
+class _Loader(yaml.SafeLoader):
+    """YAML without doubled keys: of two values one would be lost without a word."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """The mapping of a node. Raises ConstructorError for a key that is there twice."""
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.constructor.ConstructorError(None, None, f"{key} is there twice", node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
+def read_yaml(path: str | Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """Read a YAML mapping; ``extends: other.yaml`` starts from another file of the same folder.
+
+    Args:
+        path: the file.
+        above: files that extend this one, to end a circle.
+
+    Raises:
+        SettingsError: no such file, not valid YAML, a doubled key, a circle of files.
+    """
     path = Path(path)
+    if path.resolve() in above:
+        raise SettingsError(f"{path}: extends itself, by way of {len(above)} file(s)")
     if not path.is_file():
         near = sorted(p.name for p in path.parent.glob("*.yaml")) if path.parent.is_dir() else []
         raise SettingsError(f"{path}: no such file" + (f" (there are: {', '.join(near)})" if near else ""))
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = yaml.load(path.read_text(encoding="utf-8"), _Loader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
     if values is None:
@@ -274,7 +324,7 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     if parent is not None:
         if not isinstance(parent, str):
             raise SettingsError(f"{path}: extends = {parent!r}: a file name is expected")
-        values = merge(read_yaml(path.parent / parent), values)
+        values = merge(read_yaml(path.parent / parent, (*above, path.resolve())), values)
     return values
 
 
@@ -294,7 +344,9 @@ def load_scenario(
     if isinstance(config, Scenario):
         if not overrides:
             return config
-        return validate(Scenario, merge(config.model_dump(), overrides), "settings")
+        changed = validate(Scenario, merge(config.model_dump(), overrides), config.source)
+        changed.set_source(config.source)
+        return changed
     if isinstance(config, Mapping):
         return validate(Scenario, merge(config, overrides or {}), "settings")
     path = Path(config) if config is not None else CONFIG_ROOT / "scenarios" / "rural_day.yaml"
@@ -302,4 +354,6 @@ def load_scenario(
         path = CONFIG_ROOT / "scenarios" / f"{path}.yaml"
     values = merge(read_yaml(path), overrides or {})
     values.setdefault("name", path.stem)
-    return validate(Scenario, values, str(path))
+    scenario = validate(Scenario, values, str(path))
+    scenario.set_source(str(path))
+    return scenario

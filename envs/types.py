@@ -85,7 +85,7 @@ class State:
     credit_ppm: Ints  # (B, N + A)
     score_ppm: Ints  # (B, N) composite score of the last period with a contract
     aggregator: Ints  # (B, N) the aggregator a site is registered with, -1 none
-    last_storage_w: Floats  # (B, N) storage power by the last accepted reading
+    last_storage_w: Floats  # (B, N) storage power by the last accepted reading of a period without an order
     voltage_pu: Floats  # (B, buses) of the last period as it was lived
     announced: Announced
     events: Events

@@ -1,8 +1,7 @@
 """What does not change during an episode: the feeder, the sites on it, their year of profiles.
 
 Sites are made from the net's own tables: every load is a site; plants and batteries belong to the first sites at
-their bus; a plant above the configured share of the whole capacity is split into equal plants of several sites,
-since one
+their bus. A plant or battery above the configured share of all is split into equal ones of several sites, since one
 dominant owner would decide both the market and the consensus.
 """
 
@@ -92,23 +91,28 @@ def _sites_of(feeder: Feeder, scenario: Scenario, shapes: int) -> list[_Site]:
     settings = scenario.sites
     names = zip(feeder.loads.name, feeder.loads.bus, strict=True)
     sites = [_Site(str(name), int(bus), load=i) for i, (name, bus) in enumerate(names)]
-    limit_kw = settings.max_pv_share * float(feeder.generators.p_kw.sum())
+    limit_kw = settings.max_site_share * float(feeder.generators.p_kw.sum())
     for g, (bus, kw) in enumerate(zip(feeder.generators.bus, feeder.generators.p_kw, strict=True)):
         parts = max(1, ceil(kw / limit_kw - 1e-9)) if kw > 0.0 else 0
         for _ in range(parts):
             site = _first(sites, int(bus), f"{feeder.generators.name[g]} plant", lambda s: s.plant < 0)
             site.plant, site.plant_kw = g, float(kw) / parts
     batteries = feeder.storages
-    for k, bus in enumerate(batteries.bus):
-        owned = [s for s in sites if s.bus == bus and s.plant >= 0 and s.storage_kwh == 0.0]  # a plant's owner first
-        site = (
-            owned[0] if owned else _first(sites, int(bus), f"{batteries.name[k]} site", lambda s: s.storage_kwh == 0.0)
-        )
-        site.storage_kwh, site.storage_kw = float(batteries.e_max_kwh[k]), float(batteries.p_max_kw[k])
-        site.efficiency = float(batteries.efficiency[k])
-    for order, site in enumerate(_chosen([s for s in sites if s.plant < 0], settings.added_pv_share, 0)):
+    limit_kwh = settings.max_site_share * float(batteries.e_max_kwh.sum())
+    for k, (bus, kwh) in enumerate(zip(batteries.bus, batteries.e_max_kwh, strict=True)):
+        parts = max(1, ceil(kwh / limit_kwh - 1e-9)) if kwh > 0.0 else 0
+        for _ in range(parts):
+            owners = [
+                s for s in sites if s.bus == bus and s.plant >= 0 and s.storage_kwh == 0.0
+            ]  # a plant's owner first
+            site = owners[0] if owners else _first(sites, int(bus), f"{batteries.name[k]} site", _without_battery)
+            site.storage_kwh, site.storage_kw = float(kwh) / parts, float(batteries.p_max_kw[k]) / parts
+            site.efficiency = float(batteries.efficiency[k])
+    for order, site in enumerate(
+        _chosen([s for s in sites if s.load >= 0 and s.plant < 0], settings.added_pv_share, 0)
+    ):
         site.plant, site.plant_kw = order % shapes, settings.added_pv_kwp
-    for site in _chosen([s for s in sites if s.storage_kwh == 0.0], settings.added_storage_share, 1):
+    for site in _chosen([s for s in sites if s.load >= 0 and _without_battery(s)], settings.added_storage_share, 1):
         site.storage_kwh, site.storage_kw = settings.added_storage_kwh, settings.added_storage_kw
     return sites
 
@@ -120,6 +124,10 @@ def _first(sites: list[_Site], bus: int, name: str, free: Callable[[_Site], bool
             return site
     sites.append(_Site(name, bus))
     return sites[-1]
+
+
+def _without_battery(site: _Site) -> bool:
+    return site.storage_kwh == 0.0
 
 
 def _chosen(candidates: list[_Site], share: float, stream: int) -> list[_Site]:
@@ -153,6 +161,7 @@ def _columns(sites: list[_Site], profiles: Profiles, shapes: Floats) -> tuple[Fl
 @lru_cache(maxsize=8)
 def _build(settings: str, source: str) -> World:
     scenario = Scenario.model_validate_json(settings)
+    scenario.set_source(source)
     folders = [Path(folder) / "cases" for folder in scenario.plugins]
     try:
         feeder = load_feeder(scenario.grid.net, folders)
@@ -207,6 +216,5 @@ def build_world(config: object = None, overrides: dict[str, object] | None = Non
         SettingsError: a setting that cannot be, also one that only the grid can refute (a net that does not exist,
             a day outside its profile, more malicious nodes than sites).
     """
-    source = str(config) if isinstance(config, (str, Path)) else "settings"
     scenario = load_scenario(config, overrides)  # type: ignore[arg-type]
-    return _build(scenario.model_dump_json(), source)
+    return _build(scenario.model_dump_json(), scenario.source)

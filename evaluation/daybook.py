@@ -45,7 +45,7 @@ class EventPage:
     reopened: bool
     loops: int
     awards: list[list[int]]  # aggregator, admitted Wh, awarded Wh, price
-    orders: Ints  # (orders, 5)
+    orders: Ints  # (orders, 4 + periods) site, aggregator, Wh a period, subsidy, baseline W of each period
     cuts: list[list[int]]  # site, Wh
     before: list[int]  # lowest and highest voltage in µpu, highest loading in ppm, forecast without the event
     after: list[int]
@@ -182,7 +182,7 @@ class Diary:
             if not page.start <= period < page.start + page.duration or not len(page.orders):
                 continue
             done = trace.verdict.verified_wh[0, page.request * HORIZON + page.start % HORIZON]
-            rows = [[period, site, order, int(done[site])] for site, _, order, _, _ in page.orders.tolist()]
+            rows = [[period, site, order, int(done[site])] for site, _, order, *_ in page.orders.tolist()]
             page.verified = np.concatenate([page.verified, np.array(rows, np.int64)])
 
     def _payments(self, trace: Trace) -> None:
@@ -220,7 +220,7 @@ def _page(trace: Trace, r: int) -> EventPage:
             (a := int(plan.member[0, i])),
             int(plan.ordered_wh[0, r, i]),
             int(stage.subsidy[0, a]),
-            round(float(stage.baseline_w[0, 0, i])),
+            *np.rint(stage.baseline_w[0, : int(stage.duration[0, r]), i]).astype(np.int64).tolist(),
         ]
         for i in np.flatnonzero(plan.ordered_wh[0, r]).tolist()
     ]
@@ -240,7 +240,7 @@ def _page(trace: Trace, r: int) -> EventPage:
         reopened=bool(plan.reopened[0, r]),
         loops=int(plan.loops[0, r]),
         awards=awards,
-        orders=np.array(orders, np.int64).reshape(-1, 5),
+        orders=np.array(orders, np.int64).reshape(len(orders), 4 + int(stage.duration[0, r])),
         cuts=[[i, int(cut[i])] for i in np.flatnonzero(cut).tolist()],
         before=micro([plan.before_low_pu[0, r], plan.before_high_pu[0, r], plan.before_loading[0, r]]),
         after=micro([plan.after_low_pu[0, r], plan.after_high_pu[0, r], plan.after_loading[0, r]]),

@@ -159,7 +159,8 @@ def _page(reader: _Reader, event: int) -> EventPage:
     verified = records[Kind.VTX]["rows"] if Kind.VTX in records else []
     sites = reader.count(Role.PROSUMER)
     awards = list(reader.addresses(dispatch["awards"], 0))
-    orders = list(reader.addresses(dispatch["adjustments"], 0, 1))
+    orders = dispatch["adjustments"]
+    rows = [[reader.index[site], reader.index[a] - sites, wh, price, *base] for site, a, wh, price, base in orders]
     return EventPage(
         event=event,
         cause=trigger["cause"],
@@ -175,7 +176,7 @@ def _page(reader: _Reader, event: int) -> EventPage:
         reopened=bool(dispatch["reopened"]),
         loops=dispatch["loops"],
         awards=[[a - sites, *rest] for a, *rest in awards],
-        orders=np.array([[site, a - sites, *rest] for site, a, *rest in orders], np.int64).reshape(-1, 5),
+        orders=np.array(rows, np.int64).reshape(len(rows), 4 + trigger["periods"]),
         cuts=list(reader.addresses(dispatch["cuts"], 0)),
         before=dispatch["before"],
         after=dispatch["after"],

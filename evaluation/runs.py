@@ -18,6 +18,7 @@ import numpy as np
 from agents.learning.checkpoints import require_game
 from agents.policy import Policy, make_policies
 from envs.core import Core
+from envs.mechanisms import mechanisms_of
 from envs.observe import Observer
 from envs.settings import Scenario, SettingsError
 from envs.types import Bools, Floats, Ints, Trace
@@ -199,6 +200,7 @@ def plan_jobs(
             raise SettingsError(f"two scenarios are named {scenario.name!r}: give each its own name")
         seen.add(slug)
         build_world(scenario)
+        mechanisms_of(scenario)
         for policy in make_policies(scenario, policies).values():
             require_game(policy, game, allow_other_game)
         for seed in seeds:

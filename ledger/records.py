@@ -89,7 +89,7 @@ FIELDS: dict[Kind, tuple[str, ...]] = {
     Kind.DTX: (
         "previous hash", "safe uint", "reopened uint", "loops uint",
         "awards [aggregator address, admitted_wh uint, awarded_wh uint, price_micro uint]",
-        "adjustments [site address, aggregator address, energy_wh uint, subsidy_micro uint, baseline_w int]",
+        "adjustments [site address, aggregator address, energy_wh uint, subsidy_micro uint, baseline_w ints]",
         "cuts [site address, energy_wh int]", "before ints", "after ints",
     ),
     Kind.VTX: ("previous hash", "rows [period uint, site address, ordered_wh uint, verified_wh uint]"),

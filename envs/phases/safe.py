@@ -208,7 +208,7 @@ def _with_orders(stage: Stage, plan: Plan) -> Floats:
 
 
 @njit(cache=True)
-def _last_resort(limits, active, base, running, load_var, first_row, way, ordered_wh, site_pv, site_load, cut):
+def _last_resort(limits, active, base, running, load_var, first_row, way, ordered_wh, expected_pv, expected_load, cut):
     """Curtail generation (or shed load) pro rata to what is left and helps, until the coming period is safe."""
     buses = limits.feeder.parent.shape[0]
     sites = base.shape[2]
@@ -224,7 +224,8 @@ def _last_resort(limits, active, base, running, load_var, first_row, way, ordere
                 p_w[i] = base[b, 0, i] + orders + cut[b, i] / HOURS
                 q_var[i] = -load_var[first_row[b] % load_var.shape[0], i]
                 claimed = abs(orders) + abs(cut[b, i]) / HOURS
-                left[i] = max((site_pv[b, 0, i] if way[b] < 0 else site_load[b, 0, i]) - claimed, 0.0)
+                expected = expected_pv[b, i] if way[b] < 0 else expected_load[b, i]
+                left[i] = max(expected - claimed, 0.0)
             solve_sites(limits, p_w, q_var, voltage, current, p_kw, q_kvar, magnitude, loading)
             cause, relief, place, need = worst(limits, voltage, current, magnitude, loading)
             if cause == NO_EVENT or relief != way[b]:
@@ -254,7 +255,7 @@ def promise(world: World, state: State, stage: Stage, quotes: Quotes, mechanisms
 
 
 def _promise_request(request: _Request) -> None:
-    plan, r = request.plan, request.request
+    plan, r, world = request.plan, request.request, request.world
     request.award()
     before = request.check(request.active, np.zeros_like(request.ordered), add=False)
     open_worlds = request.active
@@ -262,7 +263,7 @@ def _promise_request(request: _Request) -> None:
     final = no_check(len(now.violated))
     for kept, fresh in zip(final, now, strict=True):
         kept[:] = fresh
-    for _ in range(request.world.scenario.market.safety_loops):
+    for _ in range(world.scenario.market.safety_loops):
         open_worlds = open_worlds & now.violated
         if not open_worlds.any():
             break
@@ -276,11 +277,12 @@ def _promise_request(request: _Request) -> None:
     if r == GRID and final.violated.any():
         plan.residual_voltage_puh[:] = np.where(final.violated, final.voltage_excess * HOURS, 0.0)
         plan.residual_overload_h[:] = np.where(final.violated, final.overload_excess * HOURS, 0.0)
-        first_row = request.state.day * request.world.periods_per_day + request.state.period
+        first_row = request.state.day * world.periods_per_day + request.state.period
         _last_resort(
-            request.limits, final.violated, request.stage.baseline_w, request.running, request.world.load_var,
+            request.limits, final.violated, request.stage.baseline_w, request.running, world.load_var,
             first_row,
-            request.way, request.ordered, request.state.site_pv_w, request.state.site_load_w, plan.cut_wh,
+            request.way, request.ordered, world.pv_w[first_row % len(world.pv_w)],
+            world.load_w[first_row % len(world.load_w)], plan.cut_wh,
         )  # fmt: skip
         request.running = request.running.copy()
         request.running[:, 0] += plan.cut_wh / HOURS

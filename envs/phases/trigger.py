@@ -28,12 +28,12 @@ BASELINES = ("declared", "estimated", "clipped")
 
 
 @njit(cache=True)
-def _baseline(schedule, estimate, last_storage, capacity, fixed, fixed_w, rule, tolerance, out):
+def _baseline(schedule, estimate, activity, last_storage, fixed, fixed_w, rule, tolerance, out):
     for b in range(out.shape[0]):
         for h in range(out.shape[1]):
             for i in range(out.shape[2]):
                 guess = estimate[b, h, i] + last_storage[b, i]
-                slack = tolerance * capacity[i]
+                slack = tolerance * (activity[b, h, i] + abs(last_storage[b, i]))
                 value = schedule[b, h, i]
                 if rule == 1:
                     value = guess
@@ -48,8 +48,11 @@ def expected_injection(world: World, state: State) -> Floats:
     """
     market = world.scenario.market
     out = np.empty_like(state.schedule_w)
+    row = (state.day * world.periods_per_day + state.period)[:, None] + np.arange(HORIZON)
+    row %= len(world.load_w)
+    activity = world.pv_w[row] + world.load_w[row]  # (B, HORIZON, N) what the operator expects to flow at the site
     _baseline(
-        state.schedule_w, state.operator_net_w, state.last_storage_w, world.capacity_w, state.baseline_fixed,
+        state.schedule_w, state.operator_net_w, activity, state.last_storage_w, state.baseline_fixed,
         state.baseline_w, BASELINES.index(market.baseline), market.baseline_tolerance, out,
     )  # fmt: skip
     return out

@@ -34,6 +34,7 @@ def test_no_site_dominates():
     assert world.pv_rated_w.max() <= 0.15 * world.pv_rated_w.sum()
     assert world.pv_rated_w.sum() >= 468_000  # the net's own plants are all there, and more
     assert np.count_nonzero(world.storage_wh) > 5
+    assert world.storage_wh.max() <= 0.15 * world.storage_wh.sum()
 
 
 def test_the_market_cures_most_of_the_violation(honest_day):
@@ -135,3 +136,35 @@ def test_random_play_never_breaks_the_world():
     for trace in [*episode(core, at_random(3), (5, 6))]:
         assert all(np.isfinite(reward).all() for reward in trace.reward.values())
         assert np.isfinite(trace.energy.voltage_pu).all()
+
+
+def test_over_declaring_the_schedule_does_not_pay():
+    """Declaring half the capacity too much, one site alone or all together, gains next to nothing over the truth.
+
+    What is left is the tolerance around the operator's own estimate: a few percent, and nothing with
+    ``baseline: estimated``.
+    """
+    from envs.actions import SCHEDULE_SHIFT
+
+    def earned(liars):
+        core = core_of("rural_day", OFF)
+        rule = by_rules(core)
+
+        def choose(core, observer, role):
+            action = rule(core, observer, role)
+            if role == "prosumer":
+                action[:, liars, SCHEDULE_SHIFT] = 1.0
+            return action
+
+        traces = episode(core, choose, SEEDS)
+        return sum(t.reward["prosumer"].sum(axis=0) for t in traces) / len(SEEDS), sum(
+            t.reward["eno"].sum() for t in traces
+        ) / len(SEEDS)
+
+    honest, operator = earned([])
+    together, defrauded = earned(list(range(len(honest))))
+    assert together.sum() < honest.sum() * 1.03
+    assert defrauded > operator - 0.1 * abs(operator)
+    owners = np.flatnonzero(build_world("rural_day").pv_rated_w > 20_000)
+    for site in owners[:4]:
+        assert earned([site])[0][site] < honest[site] + 0.05 * abs(honest).max()

@@ -147,7 +147,7 @@ def test_a_new_mechanism_behaviour_or_grid_is_one_file(tmp_path):
         "grid": {"net": "case:two_houses"},
         "market": {"trading": "everybody_pays"},
         "malicious": {"no_consumption": {"count": 1}},
-        "sites": {"max_pv_share": 1.0},
+        "sites": {"max_site_share": 1.0},
     }
     core = core_of("tiny", overrides, cycles=40)
     traces = episode(core, by_rules(core), (0,))

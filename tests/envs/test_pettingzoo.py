@@ -18,7 +18,7 @@ from envs import energy_market_v0 as market
 from envs.observe import LIMIT
 
 SCENARIOS = ["tiny", "rural_day"]
-AGENTS = {"tiny": (6, 2), "rural_day": (29, 4)}
+AGENTS = {"tiny": (6, 2), "rural_day": (31, 4)}
 pytestmark = pytest.mark.filterwarnings("ignore:(Agents have different|Observations? (are|is) )")
 
 

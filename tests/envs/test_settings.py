@@ -92,3 +92,58 @@ def test_programs_exit_with_two_and_one_line(program, tmp_path):
     assert len(run.stderr.strip().splitlines()) == 1
     assert "grid.nett" in run.stderr
     assert "bad.yaml" in run.stderr
+
+
+def test_files_that_extend_each_other_or_double_a_key_are_refused(tmp_path):
+    (tmp_path / "a.yaml").write_text("extends: b.yaml\n")
+    (tmp_path / "b.yaml").write_text("extends: a.yaml\n")
+    with pytest.raises(SettingsError, match=r"extends itself"):
+        load_scenario(tmp_path / "a.yaml")
+    (tmp_path / "c.yaml").write_text("market:\n  feed_in: 1\n  feed_in: 2\n")
+    with pytest.raises(SettingsError, match=r"feed_in is there twice"):
+        load_scenario(tmp_path / "c.yaml")
+
+
+def test_late_errors_name_the_file_too():
+    for overrides in ({"grid": {"net": "case:nowhere"}}, {"market": {"trading": "nothing"}}):
+        from envs.core import Core
+
+        with pytest.raises(SettingsError, match=r"tiny\.yaml"):
+            Core(build_world("tiny", overrides))
+
+
+def test_what_would_be_ignored_is_refused(tmp_path):
+    order = {"start_period": 3, "periods": 1, "direction": "up", "power_kw": 1.0, "price": 1}
+    with pytest.raises(SettingsError, match=r"two orders start in period 3"):
+        load_scenario("tiny", {"upper_orders": [order, order]})
+    with pytest.raises(SettingsError, match=r"nowhere is not a folder"):
+        load_scenario("tiny", {"plugins": [str(tmp_path / "nowhere")]})
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("def settle(): pass", "does not define clear()"),
+        ("import nothing_like_this", "cannot be imported: ModuleNotFoundError"),
+        ("def clear(:", "cannot be imported: SyntaxError"),
+    ],
+)
+def test_a_broken_plug_in_is_one_line(tmp_path, text, words):
+    from envs.mechanisms import mechanisms_of
+
+    (tmp_path / "market").mkdir()
+    (tmp_path / "market" / "mine.py").write_text(text)
+    scenario = load_scenario("tiny", {"plugins": [str(tmp_path)], "market": {"trading": "mine"}})
+    with pytest.raises(SettingsError) as error:
+        mechanisms_of(scenario)
+    assert words in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_plug_in_may_import_its_function(tmp_path):
+    from envs.mechanisms import mechanisms_of
+
+    (tmp_path / "market").mkdir()
+    (tmp_path / "market" / "borrowed.py").write_text("from envs.market.feed_in import clear\n")
+    scenario = load_scenario("tiny", {"plugins": [str(tmp_path)], "market": {"trading": "borrowed"}})
+    assert mechanisms_of(scenario).trading.__name__.startswith("gridpact_plugin")
