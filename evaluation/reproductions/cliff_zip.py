@@ -66,4 +66,9 @@ def run() -> str:
         first, last = PUBLISHED[name]
         label = "efficiency" if name == "efficiency" else "Smith's α"
         lines.append(f"| {label} | " + " | ".join(f"{v:.1f}" for v in values) + f" | {first} → {last} |")
+    gap = float(efficiency[0]) - PUBLISHED["efficiency"][0]
+    lines += [
+        "",
+        f"Efficiency on day 1 less the published one: {gap:+.1f} points; when a day ends is a choice made here.",
+    ]
     return "\n".join(lines)

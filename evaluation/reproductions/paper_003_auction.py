@@ -7,13 +7,17 @@ under several ways to quote. Sellers never accept less than 0.45, buyers never m
 
 from __future__ import annotations
 
+import argparse
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from envs.grid.profiles import PERIODS_PER_DAY, load_profiles
 from envs.market import mid_market, two_stage_double
 from envs.types import PPM, Ints, Orders, Tariffs, Trades
+from evaluation.reproductions._profiles_csv import read_days
 
 NET = "simbench:1-LV-rural1--2-sw"
 SELLERS, BUYERS, HOURS_A_DAY = 4, 3, 24
@@ -121,12 +125,16 @@ def verdict(outcomes: dict[str, Outcome]) -> str:
 
 
 def run() -> str:
-    """The tables in Markdown."""
-    pv_wh, load_wh = hourly_days()
+    """The tables in Markdown, on SimBench's profiles."""
+    return tables(*hourly_days(), f"SimBench `{NET.split(':')[1]}`")
+
+
+def tables(pv_wh: np.ndarray, load_wh: np.ndarray, source: str) -> str:
+    """The tables of PV (days, 24, 4) and load (days, 24, 3) in Wh."""
     lines = [
         "## Paper 003: four sellers, three buyers, against surplus power online",
         "",
-        f"SimBench `{NET.split(':')[1]}`, {len(pv_wh)} days, mean ± standard deviation over days, in %. Published: "
+        f"{source}, {len(pv_wh)} days, mean ± standard deviation over days, in %. Published: "
         f"sellers +{PUBLISHED[0]}, buyers −{-PUBLISHED[1]}. The network is not looked at, as in the paper.",
         "",
         "| r | quotes | sellers' income | buyers' cost | generation sold to peers |",
@@ -143,3 +151,22 @@ def run() -> str:
             )
         verdicts.append(f"- r = {ratio:g}: {verdict(outcomes)}")
     return "\n".join([*lines, "", *verdicts])
+
+
+def main(argv: list[str] | None = None) -> int:
+    """`python -m evaluation.reproductions.paper_003_auction --load FILE --pv FILE FILE FILE FILE`."""
+    parser = argparse.ArgumentParser(prog="python -m evaluation.reproductions.paper_003_auction", description=__doc__)
+    parser.add_argument("--load", type=Path, required=True, help="CSV in the layout of UCI ElectricityLoadDiagrams")
+    parser.add_argument("--pv", type=Path, nargs=SELLERS, required=True, help="CSVs in the layout of NREL's PV data")
+    args = parser.parse_args(argv)
+    try:
+        pv_wh, load_wh = read_days(args.load, args.pv, SELLERS, BUYERS)
+    except (OSError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(tables(pv_wh, load_wh, f"`{args.load.name}`, {', '.join(f'`{path.name}`' for path in args.pv)}"))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

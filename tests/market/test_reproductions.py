@@ -6,6 +6,7 @@ import pytest
 from agents.traders import BUYER, SELLER, ZipTraders
 from evaluation.reproductions import cliff_zip, gode_sunder, paper_003_auction
 from evaluation.reproductions.__main__ import NAMES, main
+from evaluation.reproductions._profiles_csv import read_days
 
 
 @pytest.mark.parametrize("market", gode_sunder.SCHEDULES)
@@ -70,3 +71,35 @@ def test_command(capsys, tmp_path):
     assert ", ".join(NAMES) in capsys.readouterr().err
     assert main(["cliff_zip", "--out", str(tmp_path / "markets.md")]) == 0
     assert "Smith's α" in (tmp_path / "markets.md").read_text("utf-8")
+
+
+def _write_csv(folder, days):
+    times = np.arange(days * 96)
+    stamp = np.datetime64("2014-01-01T00:15") + times * np.timedelta64(15, "m")
+    rows = ['"";"MT_001";"MT_002";"MT_003";"MT_004"']
+    rows += [f"{str(t).replace('T', ' ')}:00;0;1,5;2,25;0,5" for t in stamp]
+    (folder / "load.csv").write_text("\n".join(rows), "utf-8")
+    clock = np.datetime64("2006-01-01T00:00") + np.arange(days * 288) * np.timedelta64(5, "m")
+    sun = np.maximum(np.sin(2 * np.pi * (np.arange(days * 288) - 72) / 288), 0)
+    for k in range(4):
+        lines = [f"{t.item():%m/%d/%y %H:%M},{(k + 1) * s:.4f}" for t, s in zip(clock, sun, strict=True)]
+        (folder / f"pv{k}.csv").write_text("\n".join(["LocalTime,Power(MW)", *lines]), "utf-8")
+    return folder / "load.csv", [folder / f"pv{k}.csv" for k in range(4)]
+
+
+def test_csv_in_the_papers_layouts(tmp_path, capsys):
+    load, pv = _write_csv(tmp_path, 3)
+    pv_wh, load_wh = read_days(load, pv, 4, 3)
+    # The first stamp is 0:15, so the first hour is there with three quarters of an hour.
+    assert pv_wh.shape == (3, 24, 4)
+    assert load_wh.shape == (3, 24, 3)
+    assert load_wh[0, 5].tolist() == [1500.0, 2250.0, 500.0]  # the client that draws nothing is passed over
+    assert pv_wh[1, 12].tolist() == pytest.approx([k * pv_wh[1, 12, 0] for k in (1, 2, 3, 4)], rel=1e-3)
+    assert paper_003_auction.main(["--load", str(load), "--pv", *map(str, pv)]) == 0
+    assert "3 days" in capsys.readouterr().out
+    assert paper_003_auction.main(["--load", str(load), "--pv", *map(str, [load, *pv[1:]])]) == 2
+    assert "no column" in capsys.readouterr().err
+    with pytest.raises(ValueError, match="3 PV files: 4 are needed"):
+        read_days(load, pv[:3], 4, 3)
+    with pytest.raises(ValueError, match="3 clients draw something every day; 4 are needed"):
+        read_days(load, pv, 4, 4)
