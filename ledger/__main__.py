@@ -7,6 +7,7 @@ Exit status: 0 sound, proven, consistent or shown; 1 a fault in the ledger, a pr
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -81,6 +82,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("--checkpoint and --authority go together")
     try:
         status: int = options.run(options)
+    except BrokenPipeError:  # the reader of a pipe has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except (StoreError, CheckpointError, OSError) as error:
         print(str(error).replace("\n", " "), file=sys.stderr)
         return 2

@@ -126,10 +126,27 @@ def _check_refusal(work: Examination, position: int, record: Record, earlier: li
 def _check_roots(work: Examination) -> None:
     header, block = work.block.header, work.block
     root = merkle.root([record.id for record in block.records])
-    work.require(header.records_root == root, FaultCode.RECORDS_ROOT, "root of the records is wrong")
+    if header.records_root != root:
+        position, whose = _first_changed(work)
+        work.refuse(FaultCode.RECORDS_ROOT, f"root of the records is wrong{whose}", position)
     work.require(header.trade_root == trade_root(block.records), FaultCode.TRADE_ROOT, "root of the trades is wrong")
     submissions_root = rows_root(block.submissions)
     work.require(header.submissions_root == submissions_root, FaultCode.SUBMISSIONS_ROOT, "root is wrong")
+
+
+def _first_changed(work: Examination) -> tuple[int | None, str]:
+    """Where records are not what their senders submitted: (the sender's first record, a remark), if one can tell."""
+    stated = {submission.sender: submission.root for submission in work.block.submissions}
+    if work.state.signing is not Signing.PERIOD:
+        stated_roots = [submission.root for submission in work.block.submissions]
+        ids = [record.id for record in work.block.records]
+        pairs = enumerate(zip(ids, stated_roots, strict=False))
+        return next((k for k, (mine, theirs) in pairs if mine != theirs), None), ""
+    for sender, root in submission_roots(work.block.records, work.state.signing):
+        if stated.get(sender) != root:
+            position = next(k for k, record in enumerate(work.block.records) if record.sender == sender)
+            return position, f": the records of {sender.hex()} are not what it submitted"
+    return None, ""
 
 
 def submission_roots(records: tuple[Record, ...], signing: Signing) -> list[tuple[bytes, bytes]]:

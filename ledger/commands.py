@@ -31,7 +31,9 @@ def _judge(verdict: Verdict, as_json: bool) -> int:
         _print_json("verdict", {"sound": verdict.sound} | asdict(verdict))
     elif verdict.sound:
         ending = "closed" if verdict.closed else "open"
-        print(f"sound: {verdict.blocks} blocks, {verdict.records} records, {verdict.events} events, {ending}")
+        signed = "without signatures" if verdict.signing == "none" else f"signed by {verdict.signing}"
+        counts = f"{verdict.blocks} blocks, {verdict.records} records, {verdict.events} events"
+        print(f"sound: {counts}, {signed}, {ending}")
         print(f"head {verdict.head}")
     else:
         print(verdict.fault)

@@ -5,6 +5,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -12,10 +13,11 @@ from hypothesis import strategies as st
 
 from ledger import verify as verification
 from ledger.__main__ import main
+from ledger.blocks import Block
 from ledger.consensus import Draw
 from ledger.encoding import decode, encode
 from ledger.proposal import assemble
-from ledger.records import Record
+from ledger.records import Kind, Record
 from ledger.state import ChainState
 from ledger.store import Store, StoreError
 from ledger.verify import verify_file, verify_rows
@@ -52,6 +54,22 @@ def test_every_altered_byte_is_found(finished, signing, data):
     found = verify_rows(rows)
     assert not found.sound
     assert found.block <= height + 1
+
+
+@pytest.mark.parametrize("signing", ["period", "record"])
+def test_an_altered_record_is_named(finished, signing):
+    """A reading with another number, in a block whose roots were left alone: block and sender are told."""
+    rows = rows_of(finished[signing][0])
+    block = Block.from_bytes(rows[4][1])
+    place = max(k for k, record in enumerate(block.records) if record.kind is Kind.READING)
+    old = block.records[place]
+    body = [old.body[0], old.body[1] + 1_000, *old.body[2:]]
+    new = Record.create(old.chain_id, old.kind, old.sender, old.nonce, old.expiry, old.event, body)
+    records = (*block.records[:place], new, *block.records[place + 1 :])
+    rows[4] = (4, replace(block, records=records).to_bytes())
+    found = verify_rows(rows)
+    assert (found.sound, found.block) == (False, 4)
+    assert block.records[found.record].sender == old.sender
 
 
 @pytest.mark.parametrize("signing", SIGNINGS)
