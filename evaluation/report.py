@@ -38,7 +38,7 @@ SUMMARY_GROUPS = {
 CARDS = (
     ("Violated periods", "violated_periods_without", "violated_periods_with"),
     ("Demand response completed", None, "completion"),
-    ("Prosumers' gain over tariffs", None, "prosumers_gain"),
+    ("Prosumers' gain over tariffs, same metered energy", None, "prosumers_gain"),
     ("Traded among peers", None, "traded_share"),
 )
 MONEY_ROWS = (

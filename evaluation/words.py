@@ -128,7 +128,7 @@ def money_sentence(part: Part) -> str:
     size = Estimate(abs(gain.mean or 0.0), gain.half_width, gain.seeds)
     return (
         f"Peers traded {traded} % of the consumption among themselves. Prosumers ended with {interval(size, '¤')} ¤ "
-        f"{word} than tariffs alone would have given them for the same energy; the operator "
+        f"{word} than tariffs alone would have given them for the same metered energy; the operator "
         f"{'earned' if operator >= 0 else 'paid'} {number(abs(operator), '¤')} ¤."
     )
 

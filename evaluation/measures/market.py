@@ -164,7 +164,8 @@ METRICS = [
         "money",
         "prosumers_gain",
         "¤",
-        "prosumers' money beyond what the tariffs alone would give for the same energy",
+        "prosumers' money beyond what the tariffs alone would give for the same metered energy; what was curtailed, "
+        "worn or put off is not deducted",
         public=lambda w, b: currency(_gain(w, b).sum()),
         summary=True,
         better=1,
