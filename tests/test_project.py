@@ -48,3 +48,12 @@ def test_the_readme_names_every_dependency():
     for requirement in (r for group in groups for r in group):
         name = requirement.split(">")[0].split("=")[0].split("[")[0]
         assert f"`{name}" in readme, f"README.md does not say why {name} was chosen"
+
+
+def test_no_placeholder_is_left_in_the_readme():
+    readme = (ROOT / "README.md").read_text("utf-8")
+    assert "BENCH_" not in readme
+    assert "TODO" not in readme
+    for link in ("docs/report.png", "docs/architecture.md", "docs/grid.md", "docs/ledger.md", "docs/markets.md"):
+        assert link in readme
+        assert (ROOT / link).is_file()
