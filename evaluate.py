@@ -11,8 +11,9 @@ from typing import NoReturn
 from tqdm import tqdm
 
 from agents.policy import DEFAULT_RULES, ROLES
+from envs.config import SettingsError, parse_overrides
 from envs.energy_market_v0 import GAMES
-from envs.settings import CONFIG_ROOT, Scenario, SettingsError, load_scenario, parse_overrides
+from envs.settings import CONFIG_ROOT, Scenario, load_scenario
 from evaluation.report import write_report
 from evaluation.runs import RunResult, plan_jobs, play_all
 from evaluation.study import Study, study_of, write_metrics

@@ -15,7 +15,7 @@ from agents.learning.checkpoints import CARD, read_card, save_policy
 from agents.learning.curves import Row, draw_curve, read_curve, write_curve
 from agents.learning.settings import TrainingSettings, check_resumable, load_training
 from agents.policy import ROLES
-from envs.settings import SettingsError, parse_overrides, validate
+from envs.config import SettingsError, parse_overrides, validate
 
 if TYPE_CHECKING:
     from agents.learning.rllib import Trainer

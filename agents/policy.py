@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from envs import plugins
 from envs.actions import Column, action_tables, encode, idle_action
+from envs.config import SettingsError
 from envs.observe import observation_tables
-from envs.settings import Scenario, SettingsError
+from envs.settings import Scenario
 
 F32 = NDArray[np.float32]
 Floats = NDArray[np.float64]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 
 from envs.actions import Column
+from envs.config import SettingsError
 from envs.energy_market_v0 import tables
-from envs.settings import SettingsError
 
 ROLES = ("prosumer", "aggregator", "eno")
 HEAD = """# Action and observation spaces

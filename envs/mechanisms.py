@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from types import ModuleType
 
 from envs import plugins
-from envs.settings import Scenario, SettingsError
+from envs.config import SettingsError
+from envs.settings import Scenario
 from ledger.consensus import available
 
 

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
-from envs.settings import SettingsError
+from envs.config import SettingsError
 
 ROOT = Path(__file__).resolve().parent.parent
 # Behaviours live with the agents, above this layer: the world is handed them by name and never names one itself.

@@ -5,29 +5,19 @@ Prices are integers in micro-currency per kWh (80000 = 0.08 currency per kWh), a
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
+from pydantic import Field, PrivateAttr, field_validator, model_validator
+
+from envs.config import Section, merge, read_yaml, validate
 
 Price = Annotated[int, Field(ge=0, le=10_000_000)]  # micro-currency per kWh
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
 NotNegative = Annotated[float, Field(ge=0.0)]
 CONFIG_ROOT = Path(__file__).resolve().parent.parent / "configs"
-
-
-class SettingsError(ValueError):
-    """A setting that cannot be: one line naming file, key, value and what is allowed."""
-
-
-class Section(BaseModel):
-    """A block of settings: frozen, no unknown keys, no silent conversion of types."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class GridSettings(Section):
@@ -178,7 +168,7 @@ class Scenario(Section):
     standing: StandingSettings = StandingSettings()
     ledger: LedgerSettings = LedgerSettings()
     reward: RewardSettings = RewardSettings()
-    malicious: dict[str, Misconduct] = {}
+    malicious: dict[str, Misconduct] = Field(default_factory=dict)
     plugins: tuple[str, ...] = ()  # folders searched before the shipped rooms
     _source: str = PrivateAttr(default="settings")
 
@@ -207,125 +197,6 @@ class Scenario(Section):
     def set_source(self, source: str) -> None:
         """Remember where the settings came from; not a setting, so a frozen scenario takes it."""
         self._source = source
-
-
-SectionT = TypeVar("SectionT", bound=Section)
-
-
-def _allowed_keys(model: type[BaseModel], path: Sequence[str | int]) -> list[str]:
-    """Field names allowed where ``path`` points, for an error about an unknown key."""
-    current: type[BaseModel] = model
-    for part in path:
-        field = current.model_fields.get(str(part))
-        if field is None or not (isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)):
-            return []  # inside a list or a mapping: the message has to do
-        current = field.annotation
-    return sorted(current.model_fields)
-
-
-def _explain(error: Mapping[str, Any], model: type[BaseModel], source: str) -> str:
-    path = [str(part) for part in error["loc"]]
-    key = ".".join(path) or "(top level)"
-    if error["type"] == "extra_forbidden":
-        allowed = _allowed_keys(model, path[:-1])
-        near = difflib.get_close_matches(path[-1], allowed, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        return f"{source}: {key} is not a setting{hint} (allowed here: {', '.join(allowed)})"
-    message = str(error["msg"]).removeprefix("Value error, ")
-    given = error["input"]
-    shown = f" = {given!r}" if not isinstance(given, (Mapping, BaseModel)) else ""
-    return f"{source}: {key}{shown}: {message[:1].lower() + message[1:]}"
-
-
-def validate(model: type[SectionT], values: Mapping[str, Any], source: str) -> SectionT:
-    """Check ``values`` against ``model``; raise SettingsError with one line for the first fault."""
-    try:
-        return model.model_validate(_tuples(values))
-    except ValidationError as error:
-        raise SettingsError(_explain(error.errors()[0], model, source)) from None
-
-
-def _tuples(value: Any) -> Any:
-    """YAML has lists only; the settings are frozen, so sequences become tuples."""
-    if isinstance(value, Mapping):
-        return {key: _tuples(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return tuple(_tuples(item) for item in value)
-    return value
-
-
-def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Deep merge of two mappings; a key of ``over`` wins, a null removes the key of ``base``."""
-    merged = dict(base)
-    for key, value in over.items():
-        if value is None:
-            merged.pop(key, None)
-        elif isinstance(value, Mapping) and isinstance(merged.get(key), Mapping):
-            merged[key] = merge(merged[key], value)
-        else:
-            merged[key] = value
-    return merged
-
-
-def parse_overrides(pairs: Iterable[str]) -> dict[str, Any]:
-    """``["market.feed_in=90000"]`` → nested mapping; values are read as YAML."""
-    nested: dict[str, Any] = {}
-    for pair in pairs:
-        key, equals, text = pair.partition("=")
-        if not equals or not key:
-            raise SettingsError(f"--set {pair!r}: write key.subkey=value, for example market.feed_in=90000")
-        try:
-            value: Any = yaml.safe_load(text)
-        except yaml.YAMLError:
-            raise SettingsError(f"--set {pair!r}: the value is not valid YAML") from None
-        for part in reversed(key.split(".")):
-            value = {part: value}
-        nested = merge(nested, value)
-    return nested
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML without doubled keys: of two values one would be lost without a word."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """The mapping of a node. Raises ConstructorError for a key that is there twice."""
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise yaml.constructor.ConstructorError(None, None, f"{key} is there twice", node.start_mark)
-        return super().construct_mapping(node, deep)
-
-
-def read_yaml(path: str | Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
-    """Read a YAML mapping; ``extends: other.yaml`` starts from another file of the same folder.
-
-    Args:
-        path: the file.
-        above: files that extend this one, to end a circle.
-
-    Raises:
-        SettingsError: no such file, not valid YAML, a doubled key, a circle of files.
-    """
-    path = Path(path)
-    if path.resolve() in above:
-        raise SettingsError(f"{path}: extends itself, by way of {len(above)} file(s)")
-    if not path.is_file():
-        near = sorted(p.name for p in path.parent.glob("*.yaml")) if path.parent.is_dir() else []
-        raise SettingsError(f"{path}: no such file" + (f" (there are: {', '.join(near)})" if near else ""))
-    try:
-        values = yaml.load(path.read_text(encoding="utf-8"), _Loader)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
-    if values is None:
-        values = {}
-    if not isinstance(values, dict):
-        raise SettingsError(f"{path}: a mapping of settings is expected, not {type(values).__name__}")
-    parent = values.pop("extends", None)
-    if parent is not None:
-        if not isinstance(parent, str):
-            raise SettingsError(f"{path}: extends = {parent!r}: a file name is expected")
-        values = merge(read_yaml(path.parent / parent, (*above, path.resolve())), values)
-    return values
 
 
 def load_scenario(

@@ -16,11 +16,12 @@ from pathlib import Path
 import numpy as np
 
 from envs import draws
+from envs.config import SettingsError
 from envs.grid.errors import GridError
 from envs.grid.feeder import Feeder, load_feeder
 from envs.grid.profiles import BORROWED, Profiles, load_profiles
 from envs.grid.sensitivity import branch_membership, voltage_sensitivity
-from envs.settings import Scenario, SettingsError, load_scenario
+from envs.settings import Scenario, load_scenario
 from envs.types import Bools, Floats, Ints
 
 MAX_SITES = 2_000

@@ -17,10 +17,11 @@ import numpy as np
 
 from agents.learning.checkpoints import require_game
 from agents.policy import Policy, make_policies
+from envs.config import SettingsError
 from envs.core import Core
 from envs.mechanisms import mechanisms_of
 from envs.observe import Observer
-from envs.settings import Scenario, SettingsError
+from envs.settings import Scenario
 from envs.types import Bools, Floats, Ints, Trace
 from envs.world import World, build_world
 from evaluation.daybook import DayBook, Diary

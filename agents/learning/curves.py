@@ -10,7 +10,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from agents.policy import ROLES
-from envs.settings import SettingsError
+from envs.config import SettingsError
 
 Row = dict[str, float]
 

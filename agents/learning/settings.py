@@ -9,19 +9,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from agents.policy import ROLES, make_policies
-from envs.settings import (
-    CONFIG_ROOT,
-    Fraction,
-    NotNegative,
-    Positive,
-    Scenario,
-    Section,
-    SettingsError,
-    load_scenario,
-    merge,
-    read_yaml,
-    validate,
-)
+from envs.config import Section, SettingsError, merge, read_yaml, validate
+from envs.settings import CONFIG_ROOT, Fraction, NotNegative, Positive, Scenario, load_scenario
 
 LEARN = "learn"
 Count = Annotated[int, Field(ge=1)]

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from envs.settings import SettingsError, load_scenario, parse_overrides
+from envs.config import SettingsError, parse_overrides
+from envs.settings import load_scenario
 from envs.world import build_world
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from envs.config import SettingsError
 from envs.grid.cache import cache_folder
 from envs.grid.equipment import text
 from envs.grid.feeder import GridError, load_feeder
@@ -16,7 +17,6 @@ from envs.grid.newton import Mesh, NewtonFlow, load_mesh
 from envs.grid.profiles import load_profiles
 from envs.grid.sources import build_net, find_source
 from envs.grid.sweep import PowerFlow
-from envs.settings import SettingsError
 from envs.world import build_world
 from tests.grid.conftest import CASE33, RURAL, SEMIURBAN, TINY, injections
 

@@ -13,7 +13,8 @@ from agents.learning.checkpoints import CARD, WEIGHTS, load_policy, require_game
 from agents.learning.networks import Actor
 from agents.learning.settings import TrainingSettings
 from agents.policy import make_policies, rule_policy
-from envs.settings import Scenario, SettingsError, load_scenario
+from envs.config import SettingsError
+from envs.settings import Scenario, load_scenario
 
 
 @pytest.fixture

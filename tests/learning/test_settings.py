@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from agents.learning.settings import TrainingSettings, check_resumable, load_training
-from envs.settings import CONFIG_ROOT, SettingsError, parse_overrides
+from envs.config import SettingsError, parse_overrides
+from envs.settings import CONFIG_ROOT
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in (CONFIG_ROOT / "training").glob("*.yaml")))
