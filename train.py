@@ -30,7 +30,7 @@ examples:
   python train.py configs/training/rural_day.yaml --out checkpoints/summer
   python train.py tiny --set ppo.lr=0.0003 --set policies.eno=planner single settings; a rule plays the operator
   python train.py tiny --set iterations=60 --resume                  go on with checkpoints/tiny up to iteration 60
-  python evaluate.py --policy prosumer=checkpoints/tiny              play it against the rules
+  python evaluate.py tiny --game simultaneous --policy prosumer=checkpoints/tiny    play it against the rules
 
 what is written to the --out folder:
   prosumer/ aggregator/ eno/   a checkpoint for each role that learns (policy.json, weights.npz); needs no ray to play
