@@ -85,6 +85,7 @@ class DayBook:
     caught: Bools  # (T, N) the report was not believed
     credit_ppm: Ints  # (T, N + A) after the period
     score_ppm: Ints  # (T, N + A)
+    orders: Ints  # (T, N, 2) quantity in Wh (> 0 sells) and limit price declared on the market
     trades: Ints  # (trades, 5) period, buyer, seller, Wh, price
     payments: Ints  # (payments, 8)
     events: list[EventPage]
@@ -162,6 +163,7 @@ class Diary:
             "caught": verdict.caught[0].copy(),
             "credit_ppm": trace.credit_ppm[0],
             "score_ppm": np.concatenate([trace.score_ppm[0], np.zeros(self.world.aggregators, np.int64)]),
+            "orders": np.stack([trace.quotes.quantity_wh[0], trace.quotes.limit_price[0]], axis=1),
             "producers": trace.producer[0],
         }.items():
             self.series.setdefault(name, []).append(np.asarray(value))

@@ -103,6 +103,7 @@ def read_daybook(path: str | Path) -> DayBook:
         caught=caught,
         credit_ppm=credit,
         score_ppm=score,
+        orders=_orders(reader, len(grid), sites, path),
         trades=table(trades, 5),
         payments=table(_payments(reader), 8),
         events=[_page(reader, event) for event in reader.by_event],
@@ -113,14 +114,26 @@ def read_daybook(path: str | Path) -> DayBook:
 
 
 def _claimed(reader: _Reader, periods: int, sites: int, path: str | Path) -> np.ndarray:
-    """(T, N, 3) from the sites' own READING records, which come in the order of the sites."""
-    claimed = np.zeros((periods, sites, 3), np.int64)
-    readings = reader.by_kind[Kind.READING]
-    if len(readings) != periods * sites:
-        raise ValueError(f"{path}: {len(readings)} readings, {periods * sites} are due")
-    for k, body in enumerate(readings):
-        claimed[body["period"], k % sites] = body["generated_wh"], body["consumed_wh"], body["storage_wh"]
-    return claimed
+    """(T, N, 3) from the sites' own READING records."""
+    return _by_site(reader, Kind.READING, ("generated_wh", "consumed_wh", "storage_wh"), periods, sites, path)
+
+
+def _orders(reader: _Reader, periods: int, sites: int, path: str | Path) -> np.ndarray:
+    """(T, N, 2) from the sites' own ORDER records."""
+    return _by_site(reader, Kind.ORDER, ("quantity_wh", "limit_price_micro"), periods, sites, path)
+
+
+def _by_site(
+    reader: _Reader, kind: Kind, fields: tuple[str, ...], periods: int, sites: int, path: str | Path
+) -> np.ndarray:
+    """(T, N, fields) of a kind of which each site writes one a period, in the order of the sites."""
+    found = np.zeros((periods, sites, len(fields)), np.int64)
+    bodies = reader.by_kind[kind]
+    if len(bodies) != periods * sites:
+        raise ValueError(f"{path}: {len(bodies)} {kind.name.lower()}s, {periods * sites} are due")
+    for k, body in enumerate(bodies):
+        found[body["period"], k % sites] = [body[field] for field in fields]
+    return found
 
 
 def _accepted(reader: _Reader, periods: int, sites: int) -> tuple[np.ndarray, np.ndarray]:

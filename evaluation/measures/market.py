@@ -58,7 +58,7 @@ def _price(book: DayBook) -> Value:
     return float((book.trades[:, 3] * book.trades[:, 4]).sum()) / wh / 1e6 if wh else None
 
 
-def _gain(world: World, book: DayBook) -> np.ndarray:
+def gain(world: World, book: DayBook) -> np.ndarray:
     """(N,) micro-currency earned beyond "surplus power online"."""
     return np.asarray(book.balance[: book.sites] - supplier_only(world, book))
 
@@ -67,7 +67,7 @@ def _gain_percent(world: World, book: DayBook, sell: bool) -> Value:
     """The gain of the sites that would have earned (or paid) at the tariffs, over what that would have been."""
     reference = supplier_only(world, book)
     who = reference > 0 if sell else reference < 0
-    return ratio(float(_gain(world, book)[who].sum()), abs(float(reference[who].sum())))
+    return ratio(float(gain(world, book)[who].sum()), abs(float(reference[who].sum())))
 
 
 def _self_supply(book: DayBook) -> Value:
@@ -166,7 +166,7 @@ METRICS = [
         "¤",
         "prosumers' money beyond what the tariffs alone would give for the same metered energy; what was curtailed, "
         "worn or put off is not deducted",
-        public=lambda w, b: currency(_gain(w, b).sum()),
+        public=lambda w, b: currency(gain(w, b).sum()),
         summary=True,
         better=1,
     ),
