@@ -11,8 +11,8 @@ NAMES = sorted(path.stem for path in Path(__file__).parent.glob("*.py") if not p
 
 HEAD = """# Markets checked against theory and published tables
 
-Made by `python -m evaluation.reproductions --out docs/markets.md`; deterministic, under a minute. Paper 003's
-table for other data (layouts of UCI ElectricityLoadDiagrams and NREL's PV sets):
+Made by `python -m evaluation.reproductions --out docs/markets.md`; deterministic, about two minutes. Paper
+003's table for other data (layouts of UCI ElectricityLoadDiagrams and NREL's PV sets):
 `python -m evaluation.reproductions.paper_003_auction --load FILE --pv FILE FILE FILE FILE`.
 
 """
