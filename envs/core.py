@@ -88,9 +88,11 @@ class Core:
         joined = plan.member != state.aggregator
         state.aggregator = plan.member.copy()
         producer, refused = self.recorder.seal(state, stage, quotes, trades, plan, joined)
-        enter_events(state, stage, plan)
+        enter_events(state, stage, plan.ordered_wh, plan.member)
         energy = deliver(world, state, quotes, plan, behaviour.delivered_fraction(rules, state))
-        verdict = verify(world, state, behaviour.claimed(rules, state, energy), energy)
+        verdict = verify(
+            world, state, behaviour.claimed(rules, state, energy), energy, world.scenario.sites.witness_noise
+        )
         payments = settle(world, state, trades, energy, verdict)
         update_standing(world, state, trades, verdict, refused)
         state.balance += payments.change

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from envs.types import GRID, HORIZON, HOURS, PPM, REQUESTS, UPPER, Plan, Quotes, Stage, State, Trace, Trades
+from envs.types import GRID, HORIZON, HOURS, PPM, REQUESTS, UPPER, Outcome, Plan, Quotes, Stage, State, Trades
 from envs.world import World
 from ledger.identity import Role
 from ledger.records import Draft, Kind
@@ -87,12 +87,16 @@ class Scribe:
         for r in range(REQUESTS):
             if stage.cause[b, r] > 0:
                 drafts += self._event(b, r, state.period, stage, plan)
-        count = int(trades.count[b])
+        return drafts + self.trades(b, state.period, trades)
+
+    def trades(self, b: int, period: int, trades: Trades) -> list[Draft]:
+        """What the peers' market cleared, pair by pair."""
+        drafts, count = [], int(trades.count[b])
         for buyer, seller, wh, price in zip(
             *(column[b, :count].tolist() for column in (trades.buyer, trades.seller, trades.wh, trades.price)),
             strict=True,
         ):
-            body = [state.period, self.addresses[buyer], self.addresses[seller], wh, price]
+            body = [period, self.addresses[buyer], self.addresses[seller], wh, price]
             drafts.append(Draft(Kind.TRADE, self.eno, 0, body))
         return drafts
 
@@ -159,10 +163,14 @@ class Scribe:
             b"", int(plan.safe[b, r]), int(plan.reopened[b, r]), int(plan.loops[b, r]), awards, adjustments, cuts,
             micro(before), micro(after),
         ]  # fmt: skip
-        self.verified[event], self.transfers[event] = [], []
+        self.begin_event(event)
         return [Draft(Kind.TTX, self.eno, event, trigger), Draft(Kind.DTX, self.eno, event, dispatch)]
 
-    def results(self, b: int, state: State, trace: Trace) -> list[Draft]:
+    def begin_event(self, event: int) -> None:
+        """From now on collect what an event delivers and pays."""
+        self.verified[event], self.transfers[event] = [], []
+
+    def results(self, b: int, state: State, trace: Outcome) -> list[Draft]:
         """Readings of the period just lived and what followed from them."""
         verdict, period = trace.verdict, trace.period
         columns = (verdict.claimed_generated_wh, verdict.claimed_consumed_wh, verdict.claimed_storage_wh)
@@ -196,7 +204,7 @@ class Scribe:
         """What is left for the last closing block."""
         return self._accounts()
 
-    def _ended(self, b: int, state: State, trace: Trace) -> list[Draft]:
+    def _ended(self, b: int, state: State, trace: Outcome) -> list[Draft]:
         """Collect what live events delivered; Vtx of those that end with this period."""
         drafts, events, period = [], state.events, trace.period
         for e in range(REQUESTS * HORIZON):
@@ -214,7 +222,7 @@ class Scribe:
                 self.due.append(event)
         return drafts
 
-    def _settlement(self, b: int, state: State, trace: Trace) -> list[list[Any]]:
+    def _settlement(self, b: int, state: State, trace: Outcome) -> list[list[Any]]:
         """Rows of the period's settlement; rows that belong to an event wait for its Atx."""
         own = []
         for flow, payer, payee, wh, price, amount, slot in trace.payments.rows[b, : trace.payments.count[b]].tolist():
@@ -226,7 +234,7 @@ class Scribe:
                 self.transfers[event].append(row)
         return own
 
-    def _credit(self, b: int, trace: Trace) -> Draft:
+    def _credit(self, b: int, trace: Outcome) -> Draft:
         """Credits and scores that changed in this period."""
         scores = trace.score_ppm[b].tolist() + [0] * self.world.aggregators
         now = list(zip(trace.credit_ppm[b].tolist(), scores, strict=True))

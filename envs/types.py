@@ -9,7 +9,7 @@ Amounts that are ordered, metered or paid are integers (Wh, micro-currency); phy
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -308,6 +308,17 @@ class Trace:
     credit_ppm: Ints = field(default_factory=lambda: np.zeros((0, 0), np.int64))  # (B, N + A) after the period
     score_ppm: Ints = field(default_factory=lambda: np.zeros((0, 0), np.int64))
     charge_wh: Floats = field(default_factory=lambda: np.zeros((0, 0)))
+
+
+class Outcome(Protocol):
+    """What of a lived period goes on the ledger: a Trace, or what an auditor re-executes from the ledger."""
+
+    period: int
+    energy: Energy
+    verdict: Verdict
+    payments: Payments
+    credit_ppm: Ints  # (B, N + A) after the period
+    score_ppm: Ints  # (B, N)
 
 
 def world_of(value: Any, b: int) -> Any:

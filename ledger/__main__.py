@@ -1,4 +1,4 @@
-"""Command line: `python -m ledger verify | show | proof | check-proof | consistency | export | import`.
+"""Command line: `python -m ledger verify | audit | show | proof | check-proof | consistency | export | import`.
 
 Exit status: 0 sound, proven, consistent or shown; 1 a fault in the ledger, a proof that fails, two chains that fork;
 2 no such file, no ledger, or a wrong command. Errors are one line.
@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from . import commands
+from .audit import AuditError
 from .checkpoint import CheckpointError
 from .store import StoreError
 
@@ -45,6 +46,13 @@ def _parser() -> argparse.ArgumentParser:
     verify = command("verify", commands.verify, "check every hash, signature, link and draw from genesis on")
     verify.add_argument("path")
     verify.add_argument("--checkpoint", help="a checkpoint file that the chain must pass through")
+    audit = command(
+        "audit", commands.audited, "verify, then execute the rules again from the recorded orders and readings"
+    )
+    audit.add_argument("path")
+    audit.add_argument("--config", required=True, help="the scenario that the chain claims to follow")
+    audit.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting that differs from it")
+    audit.add_argument("--executors", metavar="MODULE:ATTRIBUTE", help="where the rules are, if not where installed")
     shown = command("show", commands.shown, "print an overview, a block or an event (nothing is verified)")
     shown.add_argument("path")
     what = shown.add_mutually_exclusive_group()
@@ -68,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     imported = command("import", commands.imported, "verify an exported chain and write it as a ledger file")
     imported.add_argument("source")
     imported.add_argument("target")
-    for judging in (verify, imported):
+    for judging in (verify, audit, imported):
         judging.add_argument("--open", action="store_true", help="accept a chain that has not been closed yet")
         judging.add_argument("--head", type=_hash, help="the head hash that the chain must have")
     return parser
@@ -85,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of a pipe has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except (StoreError, CheckpointError, OSError) as error:
+    except (StoreError, CheckpointError, AuditError, OSError) as error:
         print(str(error).replace("\n", " "), file=sys.stderr)
         return 2
     return status

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from . import show
+from .audit import AuditError, audit_file, load_factories
 from .checkpoint import Checkpoint
 from .consistency import compare
 from .export import export_chain, import_chain
@@ -44,6 +45,31 @@ def verify(options: argparse.Namespace) -> int:
     """Check a whole file."""
     checkpoint = None if options.checkpoint is None else Checkpoint.read(options.checkpoint)
     return _judge(verify_file(options.path, not options.open, options.head, checkpoint), options.json)
+
+
+def audited(options: argparse.Namespace) -> int:
+    """Verify a file, then execute its rules again."""
+    try:
+        executors = [factory(options.config, options.set) for factory in load_factories(options.executors)]
+    except AuditError:
+        raise
+    except ValueError as error:  # the scenario is refused by the executors' own settings
+        raise AuditError(str(error)) from error
+    verdict = verify_file(options.path, not options.open, options.head)
+    if not verdict.sound:
+        return _judge(verdict, options.json)
+    report = audit_file(options.path, executors)
+    difference = report.difference
+    if options.json:
+        found = None if difference is None else asdict(difference)
+        view = {"sound": difference is None, "difference": found, "blocks": report.blocks}
+        _print_json("audit", view | {"contracts": list(report.contracts), "head": verdict.head})
+    elif difference is None:
+        print(f"follows: {report.blocks} blocks executed again ({', '.join(report.contracts)})")
+        print(f"head {verdict.head}")
+    else:
+        print(difference)
+    return 0 if difference is None else 1
 
 
 def shown(options: argparse.Namespace) -> int:

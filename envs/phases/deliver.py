@@ -11,11 +11,14 @@ from envs.types import HOURS, PPM, Energy, Events, Floats, Ints, Plan, Quotes, S
 from envs.world import World
 
 
-def enter_events(state: State, stage: Stage, plan: Plan) -> None:
-    """Write the period's promises into their slots and fix the baseline of every site that has an order."""
+def enter_events(state: State, stage: Stage, ordered_wh: Ints, member: Ints) -> None:
+    """Write the period's promises into their slots and fix the baseline of every site that has an order.
+
+    ``ordered_wh`` (B, R, N) a period; ``member`` (B, N) the aggregator under which an order stands.
+    """
     events, horizon = state.events, state.schedule_w.shape[1]
     aggregators = stage.subsidy.shape[1]
-    subsidy = np.take_along_axis(stage.subsidy, np.clip(plan.member, 0, aggregators - 1), axis=1)
+    subsidy = np.take_along_axis(stage.subsidy, np.clip(member, 0, aggregators - 1), axis=1)
     for r in range(stage.cause.shape[1]):
         slot = r * horizon + state.period % horizon
         begun = stage.cause[:, r] > 0
@@ -27,11 +30,11 @@ def enter_events(state: State, stage: Stage, plan: Plan) -> None:
         events.upper_wh[:, slot] = np.rint(stage.need_w[:, r] * HOURS) if r == 1 else 0
         events.upper_price[:, slot] = stage.upper_price[:, r]
         events.offer[:, slot] = stage.offer_price
-        events.ordered_wh[:, slot] = plan.ordered_wh[:, r]
-        events.member[:, slot] = plan.member
+        events.ordered_wh[:, slot] = ordered_wh[:, r]
+        events.member[:, slot] = member
         events.subsidy[:, slot] = subsidy
         covered = np.arange(horizon)[None, :, None] < stage.duration[:, r, None, None]
-        newly = covered & (plan.ordered_wh[:, r] > 0)[:, None, :] & ~state.baseline_fixed
+        newly = covered & (ordered_wh[:, r] > 0)[:, None, :] & ~state.baseline_fixed
         state.baseline_w[newly] = stage.baseline_w[newly]
         state.baseline_fixed |= newly
 

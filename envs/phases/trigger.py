@@ -118,20 +118,14 @@ def _trigger(
                 effect[b, GRID, i] /= strongest
 
 
-def open_period(world: World, state: State, last_period: int) -> Stage:
-    """The stage before anybody has spoken: causes, needs and the forecast of the coming period.
-
-    Args:
-        world: static side.
-        state: B worlds.
-        last_period: periods in the episode; no event outlasts it.
-    """
-    worlds, sites, aggregators = len(state.seed), world.sites, world.aggregators
+def silent_stage(world: World, baseline_w: Floats, live_w: Floats) -> Stage:
+    """A stage without any request, in which nobody has spoken; ``baseline_w``, ``live_w`` (B, HORIZON, N)."""
+    worlds, sites, aggregators = len(baseline_w), world.sites, world.aggregators
 
     def ints(*shape: int) -> np.ndarray:
         return np.zeros((worlds, *shape), np.int64)
 
-    stage = Stage(
+    return Stage(
         cause=ints(REQUESTS),
         direction=ints(REQUESTS),
         duration=ints(REQUESTS),
@@ -139,8 +133,8 @@ def open_period(world: World, state: State, last_period: int) -> Stage:
         effect=np.ones((worlds, REQUESTS, sites)),
         place=ints(REQUESTS),
         upper_price=ints(REQUESTS),
-        baseline_w=expected_injection(world, state),
-        live_w=live_orders(world, state),
+        baseline_w=baseline_w,
+        live_w=live_w,
         forecast_low_pu=np.zeros(worlds),
         forecast_high_pu=np.zeros(worlds),
         forecast_loading=np.zeros(worlds),
@@ -151,7 +145,20 @@ def open_period(world: World, state: State, last_period: int) -> Stage:
         offer_wh=ints(REQUESTS, aggregators),
         threshold_ppm=ints(aggregators),
     )
-    longest = np.full(worlds, min(world.scenario.market.max_event_periods, last_period - state.period), np.int64)
+
+
+def open_period(world: World, state: State, last_period: int) -> Stage:
+    """The stage before anybody has spoken: causes, needs and the forecast of the coming period.
+
+    Args:
+        world: static side.
+        state: B worlds.
+        last_period: periods in the episode; no event outlasts it.
+    """
+    stage = silent_stage(world, expected_injection(world, state), live_orders(world, state))
+    longest = np.full(
+        len(state.seed), min(world.scenario.market.max_event_periods, last_period - state.period), np.int64
+    )
     limits: Limits = limits_of(world)
     _trigger(
         limits, stage.baseline_w, stage.live_w, world.load_var, state.day * world.periods_per_day + state.period,
@@ -163,6 +170,6 @@ def open_period(world: World, state: State, last_period: int) -> Stage:
             stage.cause[:, UPPER] = UPPER_LEVEL
             stage.direction[:, UPPER] = 1 if order.direction == "up" else -1
             stage.duration[:, UPPER] = min(order.periods, last_period - state.period)
-            stage.need_w[:, UPPER] = order.power_kw * 1000.0
+            stage.need_w[:, UPPER] = round(order.power_kw * 1000.0)  # as the ledger holds it
             stage.upper_price[:, UPPER] = order.price
     return stage

@@ -55,24 +55,26 @@ def _verified(period, start, duration, direction, ordered, baseline, cut, net, o
                     if start[b, e] != begun or begun + duration[b, e] <= period or ordered[b, e, i] == 0:
                         continue
                     if left < 0:
-                        against = np.int64(np.rint(baseline[b, 0, i] * HOURS)) + cut[b, i]
+                        # Whole watts, as the Dtx holds them: who has the ledger alone must come to the same Wh.
+                        against = np.int64(np.rint(np.rint(baseline[b, 0, i]) * HOURS)) + cut[b, i]
                         left = max(direction[b, e] * (net[b, i] - against), np.int64(0))
                     out[b, e, i] = min(left, ordered[b, e, i])
                     left -= out[b, e, i]
 
 
-def verify(world: World, state: State, claims: Claims, energy: Energy) -> Verdict:
+def verify(world: World, state: State, claims: Claims, energy: Energy, witness_noise: float) -> Verdict:
     """What consensus accepts of the period: registers, caught claims, verified Wh by event and site, losses.
 
+    With ``witness_noise`` 0 and the accepted registers as what was metered it judges recorded claims once more.
     Losses are the transformer's flow plus all accepted injections: what the wires took and what is unaccounted for.
     """
     assert UPPER == GRID + 1
-    standing, sites = world.scenario.standing, world.scenario.sites
+    standing = world.scenario.standing
     accepted = tuple(np.zeros_like(claims.generated_wh) for _ in range(3))
     caught = np.zeros(claims.generated_wh.shape, np.bool_)
     truth = (energy.generated_wh, energy.consumed_wh, energy.storage_wh)
     _witness(
-        state.seed, state.episode, state.period, sites.witness_noise, standing.meter_tolerance,
+        state.seed, state.episode, state.period, witness_noise, standing.meter_tolerance,
         standing.meter_tolerance_wh, tuple(claims), truth, accepted, caught,
     )  # fmt: skip
     net = accepted[0] - accepted[1] + accepted[2]

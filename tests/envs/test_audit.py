@@ -1,0 +1,164 @@
+"""The audit: a played day follows from its orders and readings; what the keys' owner alters is found and named."""
+
+import json
+from importlib import import_module
+
+import pytest
+
+from envs.audit import executors
+from envs.records import Scribe
+from ledger.__main__ import main
+from ledger.audit import audit_file
+from ledger.chain import Chain
+from ledger.records import Kind
+from ledger.verify import verify_file
+from tests.envs.play import by_rules, core_of, episode
+
+SCENARIO = "rural_day_malicious"
+
+
+def play(path, scenario=SCENARIO, overrides=None, cycles=None):
+    core = core_of(scenario, overrides, cycles, str(path))
+    episode(core, by_rules(core), (1,))
+    assert verify_file(path).sound, verify_file(path).fault
+    return path
+
+
+@pytest.fixture(scope="module")
+def day(tmp_path_factory):
+    return play(tmp_path_factory.mktemp("audit") / "day.sqlite")
+
+
+def test_a_day_with_cheats_follows_from_its_orders_and_readings(day, capsys):
+    assert main(["audit", str(day), "--config", SCENARIO]) == 0
+    assert capsys.readouterr().out.startswith("follows: 99 blocks executed again")
+
+
+@pytest.mark.parametrize(
+    ("scenario", "overrides"),
+    [
+        ("tiny", {"ledger": {"mode": "hashes"}}),
+        ("tiny", {"market": {"trading": "mid_market", "baseline": "declared", "network_charge": 1234}}),
+        ("six_node", {}),
+    ],
+)
+def test_other_scenarios_follow_too(tmp_path, scenario, overrides):
+    path = play(tmp_path / "other.sqlite", scenario, overrides, 40)
+    settings = [f"{section}.{key}={value}" for section, keys in overrides.items() for key, value in keys.items()]
+    report = audit_file(path, [executors(scenario, settings)])
+    assert report.difference is None, str(report.difference)
+    assert report.blocks == 43
+
+
+def _raise(body, rows, column, by=1, where=lambda row: True):
+    """Alter one cell of the first row that fits; False where none does."""
+    fitting = [row for row in body[rows] if where(row)]
+    if fitting:
+        fitting[0][column] += by
+    return bool(fitting)
+
+
+def _price(body):
+    body[4] += 1
+    return True
+
+
+def _award_to_a_site(body):
+    if body[4] and body[5]:
+        body[4][0][0] = body[5][0][0]
+    return bool(body[4] and body[5])
+
+
+FRAUDS = {
+    "trade": (Kind.TRADE, _price, "trading:two_stage_double", "price_micro"),
+    "verified": (Kind.VTX, lambda body: _raise(body, 1, 3, -1, lambda row: row[3] > 0), "settlement", "verified_wh"),
+    "meter": (Kind.VERIFICATION, lambda body: _raise(body, 1, 1, 1, lambda row: row[1] > 0), "settlement", "generated"),
+    "amount": (Kind.SETTLEMENT, lambda body: _raise(body, 1, 6), "settlement", "amount_micro"),
+    "activation": (Kind.ATX, lambda body: _raise(body, 2, 6), "settlement", "amount_micro"),
+    "losses": (Kind.GRID, lambda body: body.__setitem__(6, body[6] + 7) or True, "settlement", "losses_wh"),
+    "credit": (Kind.CREDIT, lambda body: _raise(body, 1, 1, -5), "standing", "credit_ppm"),
+    "stranger": (Kind.DTX, _award_to_a_site, "dispatch:admm", "records"),
+    "subsidy": (Kind.DTX, lambda body: _raise(body, 5, 3, 9), "dispatch:admm", "subsidy_micro"),
+}
+
+
+@pytest.mark.parametrize("fraud", FRAUDS)
+def test_what_an_owner_of_all_keys_alters_is_found(tmp_path, monkeypatch, capsys, fraud):
+    """The operator writes one false figure, everybody signs, every check of the chain passes."""
+    kind, alter, contract, field = FRAUDS[fraud]
+    place = []
+
+    def forging(original):
+        def wrapped(self, drafts, *rest):
+            for draft in drafts if self.height >= 30 and not place else ():
+                if draft.kind is kind and alter(draft.body):
+                    place.append(self.height + 1)
+                    break
+            return original(self, drafts, *rest)
+
+        return wrapped
+
+    monkeypatch.setattr(Chain, "propose", forging(Chain.propose))
+    path = play(tmp_path / "forged.sqlite")
+    assert len(place) == 1
+    assert main(["audit", str(path), "--config", SCENARIO, "--json"]) == 1
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["schema"] == "gridpact/audit/1"
+    assert answer["sound"] is False
+    found = answer["difference"]
+    assert (found["block"], found["contract"], found["kind"]) == (place[0], contract, kind.name)
+    assert field in found["field"]
+    assert found["recorded"] != found["executed"]
+
+
+def test_a_trade_left_out_is_found(tmp_path, monkeypatch):
+    original = Scribe.trades
+    monkeypatch.setattr(Scribe, "trades", lambda self, b, period, trades: original(self, b, period, trades)[1:])
+    path = play(tmp_path / "short.sqlite", cycles=60)
+    monkeypatch.undo()
+    difference = audit_file(path, [executors(SCENARIO, [])]).difference
+    assert difference is not None
+    assert difference.contract == "trading:two_stage_double"
+
+
+@pytest.mark.parametrize(
+    ("setting", "contract"),
+    [
+        ("market.feed_in=70000", "trading:two_stage_double"),
+        ("market.trading=uniform_price", "trading:uniform_price"),
+        ("grid.band_high_pu=1.06", "dispatch:admm"),
+        ("standing.learning_rate=0.5", "standing"),
+        ("sites.added_pv_share=1.0", "accounts"),
+    ],
+)
+def test_other_rules_are_refused_by_their_hash(day, capsys, setting, contract):
+    assert main(["audit", str(day), "--config", SCENARIO, "--set", setting]) == 1
+    assert capsys.readouterr().out.startswith("block 0, record ")
+    assert main(["audit", str(day), "--config", SCENARIO, "--set", setting, "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["difference"]["contract"] == contract
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--config", "no_such_scenario"],
+        ["--config", SCENARIO, "--set", "market.feed_in"],
+        ["--config", SCENARIO, "--executors", "envs.audit"],
+        ["--config", SCENARIO, "--executors", "no_such_module:executors"],
+    ],
+)
+def test_errors_are_one_line(day, capsys, arguments):
+    assert main(["audit", str(day), *arguments]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.count("\n") == 1
+
+
+def test_a_file_that_does_not_verify_is_not_executed(day, tmp_path, capsys):
+    path = tmp_path / "none.sqlite"
+    assert main(["audit", str(path), "--config", SCENARIO]) == 2
+    path.write_bytes(day.read_bytes())
+    import_module("sqlite3").connect(path, isolation_level=None).execute("DELETE FROM blocks WHERE height > 90")
+    capsys.readouterr()
+    assert main(["audit", str(path), "--config", SCENARIO]) == 1
+    assert "CLOSING" in capsys.readouterr().out
