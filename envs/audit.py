@@ -17,6 +17,7 @@ from envs.generate import generate
 from envs.mechanisms import mechanisms_of
 from envs.phases.clear import tariffs_of
 from envs.phases.deliver import enter_events
+from envs.phases.route import share_losses
 from envs.phases.settle import settle
 from envs.phases.standing import expire_baselines, update_standing
 from envs.phases.trigger import silent_stage
@@ -35,7 +36,9 @@ from envs.types import (
     Orders,
     Payments,
     Stage,
+    State,
     Trades,
+    Transport,
     Verdict,
 )
 from envs.world import World, build_world
@@ -44,6 +47,7 @@ from ledger.blocks import Block
 from ledger.records import Draft, Kind, Record
 from ledger.roster import AUTHORITY
 
+_TRADED = (Kind.TRADE, Kind.PATHS)
 _SETTLED = (Kind.VERIFICATION, Kind.VTX, Kind.ATX, Kind.SETTLEMENT, Kind.GRID)
 
 
@@ -51,10 +55,11 @@ class Outcome:
     """What a period led to (``envs.types.Outcome``), for one world."""
 
     def __init__(
-        self, period: int, energy: Energy, verdict: Verdict, payments: Payments, credit_ppm: Ints, score_ppm: Ints
+        self, state: State, trades: Trades, energy: Energy, verdict: Verdict, transport: Transport, payments: Payments
     ) -> None:
-        self.period, self.energy, self.verdict, self.payments = period, energy, verdict, payments
-        self.credit_ppm, self.score_ppm = credit_ppm, score_ppm
+        self.period, self.trades, self.energy, self.verdict = state.period, trades, energy, verdict
+        self.transport, self.payments = transport, payments
+        self.credit_ppm, self.score_ppm = state.credit_ppm, state.score_ppm
 
 
 class Market:
@@ -89,7 +94,7 @@ class Market:
         if orders:
             yield from self._promises(block, orders)
         else:
-            yield self._execution(self.trading, (Kind.TRADE,), [])
+            yield self._execution(self.trading, _TRADED, [])
             yield self._execution(self.dispatch, (Kind.TTX, Kind.DTX), [])
 
     def _rules(self, drafts: list[Draft]) -> Execution:
@@ -124,7 +129,7 @@ class Market:
         verdict = verify(world, state, claims, energy, witness_noise=0.0)
         payments = settle(world, state, trades, energy, verdict)
         update_standing(world, state, trades, verdict, [self.refused])
-        outcome = Outcome(state.period, energy, verdict, payments, state.credit_ppm, state.score_ppm)
+        outcome = Outcome(state, trades, energy, verdict, share_losses(world, trades, verdict), payments)
         drafts = self.scribe.results(0, state, outcome)
         expire_baselines(state)
         state.period += 1
@@ -139,7 +144,7 @@ class Market:
     def _energy(self, block: Block) -> Energy:
         """What the witnesses accepted stands for what was metered; what nobody recorded is zero."""
         rows = self._one(block, Kind.VERIFICATION).body[1]
-        _, voltage, loading, twin_voltage, twin_loading, flow, _, technical = self._one(block, Kind.GRID).body
+        _, voltage, loading, twin_voltage, twin_loading, flow, _, technical, *_ = self._one(block, Kind.GRID).body
         assert isinstance(rows, list)
         if [row[0] for row in rows] != self.scribe.addresses[: self.world.sites]:
             raise Impossible("settlement", Kind.VERIFICATION, f"{len(rows)} rows", "one row a site, in their order")
@@ -196,7 +201,7 @@ class Market:
         columns = np.array([record.body[1:5] for record in books], np.int64).T[:, None].copy()
         quantity, opening, limit, requote = columns
         trades = self.mechanisms.trading.clear(Orders(opening, limit, quantity, requote), tariffs_of(self.world))
-        yield self._execution(self.trading, (Kind.TRADE,), self.scribe.trades(0, state.period, trades))
+        yield self._execution(self.trading, _TRADED, self.scribe.trades(0, state.period, trades))
         stage, ordered, member = self._stage(block)
         enter_events(state, stage, ordered, member)
         yield self._execution(self.dispatch, (Kind.DTX,), [self._dispatched(r) for r in _of(block, Kind.DTX)])

@@ -16,6 +16,7 @@ from envs.phases import quote as speak
 from envs.phases.clear import orders_of, tariffs_of
 from envs.phases.deliver import deliver, enter_events, orders_now
 from envs.phases.outlook import look_ahead
+from envs.phases.route import share_losses
 from envs.phases.safe import promise
 from envs.phases.settle import settle
 from envs.phases.standing import expire_baselines, update_standing
@@ -93,12 +94,14 @@ class Core:
         verdict = verify(
             world, state, behaviour.claimed(rules, state, energy), energy, world.scenario.sites.witness_noise
         )
+        transport = share_losses(world, trades, verdict)
         payments = settle(world, state, trades, energy, verdict)
         update_standing(world, state, trades, verdict, refused)
         state.balance += payments.change
         reward = rewards(world, payments, energy, plan)
         trace = Trace(
-            state.period, stage, quotes, trades, plan, energy, verdict, payments, reward, producer, refused,
+            state.period, stage, quotes, trades, plan, energy, verdict, transport, payments, reward, producer,
+            refused,
             state.credit_ppm.copy(), state.score_ppm.copy(), state.charge_wh.copy(),
         )  # fmt: skip
         self.recorder.keep(state, trace)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from envs.grid.routing import path_of
 from envs.types import GRID, HORIZON, HOURS, PPM, REQUESTS, UPPER, Outcome, Plan, Quotes, Stage, State, Trades
 from envs.world import World
 from ledger.identity import Role
@@ -45,6 +46,12 @@ def micro(values: Any) -> list[int]:
     """Floats as integers in millionths."""
     result: list[int] = np.rint(np.asarray(values) * PPM).astype(np.int64).tolist()
     return result
+
+
+def _shared(trace: Outcome, b: int) -> tuple[list[int], int]:
+    """Losses of the trades in their order, and of the exchange with the upper grid."""
+    own: list[int] = trace.transport.trade_loss_wh[b, : trace.trades.count[b]].tolist()
+    return own, int(trace.transport.exchange_loss_wh[b])
 
 
 class Scribe:
@@ -90,7 +97,7 @@ class Scribe:
         return drafts + self.trades(b, state.period, trades)
 
     def trades(self, b: int, period: int, trades: Trades) -> list[Draft]:
-        """What the peers' market cleared, pair by pair."""
+        """What the peers' market cleared, pair by pair, and the paths that it takes."""
         drafts, count = [], int(trades.count[b])
         for buyer, seller, wh, price in zip(
             *(column[b, :count].tolist() for column in (trades.buyer, trades.seller, trades.wh, trades.price)),
@@ -98,7 +105,20 @@ class Scribe:
         ):
             body = [period, self.addresses[buyer], self.addresses[seller], wh, price]
             drafts.append(Draft(Kind.TRADE, self.eno, 0, body))
-        return drafts
+        return drafts + self._paths(b, period, trades)
+
+    def _paths(self, b: int, period: int, trades: Trades) -> list[Draft]:
+        """The path list L of the period (paper 003, 3.3.2): a row a trade, in their order; none without trades."""
+        world, count = self.world, int(trades.count[b])
+        if count == 0:
+            return []
+        rows: list[list[Any]] = []
+        charges = world.path_charges(trades)[b, :count].tolist()
+        for k, charge in enumerate(charges):
+            start, goal = (int(world.site_bus[who[b, k]]) for who in (trades.seller, trades.buyer))
+            distance = round(float(world.routes.distance_pu[start, goal]) * PPM)
+            rows.append([k, distance, charge, path_of(world.routes, start, goal)])
+        return [Draft(Kind.PATHS, self.eno, 0, [period, rows])]
 
     def _orders(self, b: int, period: int, quotes: Quotes) -> list[Draft]:
         plain = zip(
@@ -190,6 +210,7 @@ class Scribe:
             period, micro(energy.voltage_pu[b]), micro(energy.loading[b]), micro(energy.twin_voltage_pu[b]),
             micro(energy.twin_loading[b]), int(energy.flow_wh[b]), int(verdict.losses_wh[b]),
             int(energy.technical_loss_wh[b]),
+            *_shared(trace, b),
         ]  # fmt: skip
         drafts.append(Draft(Kind.GRID, self.eno, 0, grid))
         return drafts

@@ -73,6 +73,7 @@ class MarketSettings(Section):
     feed_in: Price = 80_000
     retail: Price = 300_000
     network_charge: Price = 20_000
+    network_charge_rule: Literal["flat", "distance"] = "flat"  # of a trade among peers; imports pay the flat one
     reference_price: Literal["volume_weighted", "plain"] = "volume_weighted"
     shortfall_factor: Annotated[float, Field(ge=1.0, le=10.0)] = 1.5
     baseline: Literal["declared", "estimated", "clipped"] = "clipped"

@@ -281,6 +281,13 @@ class Verdict:
         return self.generated_wh - self.consumed_wh + self.storage_wh
 
 
+class Transport(NamedTuple):
+    """What the accepted flows of a period lose in the branches, by use of the net."""
+
+    trade_loss_wh: Ints  # (B, P) of each trade, < 0 where it relieves the net; 0 beyond the count
+    exchange_loss_wh: Ints  # (B,) of what the sites exchange with the upper grid beyond their trades
+
+
 @dataclass(frozen=True)
 class Payments:
     """Transfers of the period: flow, payer, payee, Wh, price, amount, event slot (-1 none)."""
@@ -301,6 +308,7 @@ class Trace:
     plan: Plan
     energy: Energy
     verdict: Verdict
+    transport: Transport
     payments: Payments
     reward: dict[str, Floats]
     producer: Ints  # (B,) site that sealed the block, -1 where no draw was made
@@ -314,8 +322,10 @@ class Outcome(Protocol):
     """What of a lived period goes on the ledger: a Trace, or what an auditor re-executes from the ledger."""
 
     period: int
+    trades: Trades
     energy: Energy
     verdict: Verdict
+    transport: Transport
     payments: Payments
     credit_ppm: Ints  # (B, N + A) after the period
     score_ppm: Ints  # (B, N)

@@ -20,9 +20,10 @@ from envs.config import SettingsError
 from envs.grid.errors import GridError
 from envs.grid.feeder import Feeder, load_feeder
 from envs.grid.profiles import BORROWED, Profiles, load_profiles
+from envs.grid.routing import Routes, charges_by_distance, reference_distance_pu, routes_of
 from envs.grid.sensitivity import branch_membership, voltage_sensitivity
-from envs.settings import Scenario, load_scenario
-from envs.types import Bools, Floats, Ints
+from envs.settings import MarketSettings, Scenario, load_scenario
+from envs.types import Bools, Floats, Ints, Trades
 
 MAX_SITES = 2_000
 
@@ -45,6 +46,9 @@ class World:
     capacity_w: Ints  # (N,) certified: what the site could ever inject or draw
     volt_per_w: Floats  # (buses, N) pu per W injected at the site
     below: Bools  # (buses, N) the site hangs below the bus's branch
+    routes: Routes  # paths between all buses
+    reference_pu: float  # mean electrical distance between a site and the upper grid
+    path_charge: Ints  # (buses, buses) network charge of a trade between two buses, per kWh
     periods_per_day: int
 
     @property
@@ -71,6 +75,12 @@ class World:
     def days(self) -> int:
         """Whole days in the profile."""
         return len(self.load_w) // self.periods_per_day
+
+    def path_charges(self, trades: Trades) -> Ints:
+        """(B, P) micro-currency per kWh that the buyer of each trade pays for the network; 0 beyond the count."""
+        used = np.arange(trades.wh.shape[1]) < trades.count[:, None]
+        start, goal = (self.site_bus[np.where(used, who, 0)] for who in (trades.seller, trades.buyer))
+        return np.asarray(np.where(used, self.path_charge[start, goal], 0))
 
 
 @dataclass
@@ -159,6 +169,13 @@ def _columns(sites: list[_Site], profiles: Profiles, shapes: Floats) -> tuple[Fl
     return load_w, load_var, pv_w
 
 
+def _path_charges(market: MarketSettings, routes: Routes, reference_pu: float) -> Ints:
+    """(buses, buses) micro-currency per kWh that a peer buyer pays for the network."""
+    if market.network_charge_rule == "distance":
+        return charges_by_distance(routes, reference_pu, market.network_charge)
+    return np.full(routes.distance_pu.shape, market.network_charge, np.int64)
+
+
 @lru_cache(maxsize=8)
 def _build(settings: str, source: str) -> World:
     scenario = Scenario.model_validate_json(settings)
@@ -190,6 +207,8 @@ def _build(settings: str, source: str) -> World:
         )
     bus = np.array([s.bus for s in sites], np.int64)
     storage_w = np.array([s.storage_kw for s in sites]) * 1000.0
+    routes = routes_of(feeder)
+    reference_pu = reference_distance_pu(routes, bus)
     return World(
         scenario=scenario,
         feeder=feeder,
@@ -206,6 +225,9 @@ def _build(settings: str, source: str) -> World:
         capacity_w=np.ceil(rated + storage_w + 1.5 * load_w.max(axis=0)).astype(np.int64),
         volt_per_w=np.ascontiguousarray(voltage_sensitivity(feeder)[:, bus]) / 1000.0,
         below=np.ascontiguousarray(branch_membership(feeder)[:, bus]),
+        routes=routes,
+        reference_pu=reference_pu,
+        path_charge=_path_charges(scenario.market, routes, reference_pu),
         periods_per_day=profiles.periods_per_day,
     )
 

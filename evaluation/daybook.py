@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from envs.grid.routing import path_of
 from envs.recorder import week_before
 from envs.records import event_id, micro
 from envs.types import GRID, HORIZON, REQUESTS, Bools, Ints, Trace
@@ -24,6 +25,7 @@ from envs.world import World
 # Columns of the tables below.
 EVENT, FLOW, PERIOD, PAYER, PAYEE, WH, PRICE, AMOUNT = range(8)  # payments
 SITE, AGGREGATOR, ORDER_WH, SUBSIDY_PRICE, BASELINE_W = range(5)  # orders of an event
+TRADED_IN, BUYER, SELLER, TRADED_WH, TRADE_PRICE, BRANCHES, PATH_CHARGE, LOSS_WH = range(8)  # trades
 WHEN, WHO, ORDERED, VERIFIED = range(4)  # what was verified of an event
 
 
@@ -80,13 +82,14 @@ class DayBook:
     flow_wh: Ints  # (T,) through the transformer into the grid
     losses_wh: Ints  # (T,) flow + accepted injections
     technical_wh: Ints  # (T,) losses in wires
+    exchange_loss_wh: Ints  # (T,) of them, those of the sites' exchange with the upper grid
     claimed_wh: Ints  # (T, N, 3) generation, consumption, storage as reported
     accepted_wh: Ints  # (T, N, 3) as believed
     caught: Bools  # (T, N) the report was not believed
     credit_ppm: Ints  # (T, N + A) after the period
     score_ppm: Ints  # (T, N + A)
     orders: Ints  # (T, N, 2) quantity in Wh (> 0 sells) and limit price declared on the market
-    trades: Ints  # (trades, 5) period, buyer, seller, Wh, price
+    trades: Ints  # (trades, 8) period, buyer, seller, Wh, price, branches of the path, its charge per kWh, losses in Wh
     payments: Ints  # (payments, 8)
     events: list[EventPage]
     producers: Ints  # (T,) site that sealed the period's block, -1 where no draw was made
@@ -158,6 +161,7 @@ class Diary:
             "flow_wh": energy.flow_wh[0],
             "losses_wh": verdict.losses_wh[0],
             "technical_wh": energy.technical_loss_wh[0],
+            "exchange_loss_wh": trace.transport.exchange_loss_wh[0],
             "claimed_wh": np.stack([column[0] for column in claims], axis=1),
             "accepted_wh": np.stack([column[0] for column in accepted], axis=1),
             "caught": verdict.caught[0].copy(),
@@ -167,13 +171,19 @@ class Diary:
             "producers": trace.producer[0],
         }.items():
             self.series.setdefault(name, []).append(np.asarray(value))
-        trades = trace.trades
-        count = int(trades.count[0])
-        rows = np.stack([c[0, :count] for c in (trades.buyer, trades.seller, trades.wh, trades.price)], axis=1)
-        self.trades += [[trace.period, *row] for row in rows.tolist()]
+        self._trades(trace)
         self.refusals += [(trace.period, site) for site in trace.refused[0]]
         self._events(trace)
         self._payments(trace)
+
+    def _trades(self, trace: Trace) -> None:
+        trades, bus, routes = trace.trades, self.world.site_bus, self.world.routes
+        count = int(trades.count[0])
+        charges, losses = self.world.path_charges(trades), trace.transport.trade_loss_wh
+        columns = (trades.buyer, trades.seller, trades.wh, trades.price, charges, losses)
+        for buyer, seller, *traded, charge, loss in np.stack([c[0, :count] for c in columns], axis=1).tolist():
+            branches = len(path_of(routes, int(bus[seller]), int(bus[buyer]))) - 1
+            self.trades.append([trace.period, buyer, seller, *traded, branches, charge, loss])
 
     def _events(self, trace: Trace) -> None:
         period = trace.period
@@ -199,7 +209,7 @@ class Diary:
         return DayBook(
             sites=self.world.sites,
             aggregators=self.world.aggregators,
-            trades=table(self.trades, 5),
+            trades=table(self.trades, 8),
             payments=table(self.payments, 8),
             events=list(self.events.values()),
             refusals=table(self.refusals, 2),

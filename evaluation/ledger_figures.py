@@ -83,10 +83,6 @@ def read_daybook(path: str | Path) -> DayBook:
 
     accepted, caught = _accepted(reader, len(grid), sites)
     credit, score = _credit(reader, len(grid), sites + aggregators)
-    trades = [
-        [t["period"], reader.index[t["buyer"]], reader.index[t["seller"]], t["energy_wh"], t["price_micro"]]
-        for t in reader.by_kind[Kind.TRADE]
-    ]
     refusals = [(body["height"] - 1, reader.index[body["producer"]]) for body in reader.by_kind[Kind.REFUSAL]]
     return DayBook(
         sites=sites,
@@ -98,19 +94,36 @@ def read_daybook(path: str | Path) -> DayBook:
         flow_wh=series("flow_wh"),
         losses_wh=series("losses_wh"),
         technical_wh=series("technical_losses_wh"),
+        exchange_loss_wh=series("exchange_losses_wh"),
         claimed_wh=_claimed(reader, len(grid), sites, path),
         accepted_wh=accepted,
         caught=caught,
         credit_ppm=credit,
         score_ppm=score,
         orders=_orders(reader, len(grid), sites, path),
-        trades=table(trades, 5),
+        trades=table(_trades(reader, grid), 8),
         payments=table(_payments(reader), 8),
         events=[_page(reader, event) for event in reader.by_event],
         producers=np.array(producers, np.int64),
         refusals=table(refusals, 2),
         history_wh=weeks,
     )
+
+
+def _trades(reader: _Reader, grid: list[dict[str, Any]]) -> list[list[int]]:
+    """Trades with their row of the period's path list and their losses, all in the order of the TRADE records."""
+    paths = {body["period"]: body["rows"] for body in reader.by_kind[Kind.PATHS]}
+    losses = {body["period"]: body["trade_losses_wh"] for body in grid}
+    rows: list[list[int]] = []
+    seen: dict[int, int] = {}
+    for trade in reader.by_kind[Kind.TRADE]:
+        period = trade["period"]
+        k = seen[period] = seen.get(period, -1) + 1
+        _, _, charge, buses = paths[period][k]
+        sides = [reader.index[trade["buyer"]], reader.index[trade["seller"]]]
+        amounts = [trade["energy_wh"], trade["price_micro"], len(buses) - 1, charge, losses[period][k]]
+        rows.append([period, *sides, *amounts])
+    return rows
 
 
 def _claimed(reader: _Reader, periods: int, sites: int, path: str | Path) -> np.ndarray:

@@ -20,6 +20,7 @@ from evaluation.figures.style import time_of
 from evaluation.measures import METRICS
 from evaluation.measures.grid import completion_by_cause
 from evaluation.misconduct import charges, consequences
+from evaluation.paths import path_tables
 from evaluation.statistics import estimate
 from evaluation.story import event_story
 from evaluation.study import Part, Study, summary_metrics
@@ -242,6 +243,7 @@ def render_report(study: Study) -> str:
         completion=_completion(study),
         money=[_row(study, metric) for metric in METRICS if metric.name in MONEY_ROWS],
         pictures=drawn,
+        paths=path_tables(study),
         story=event_story(study),
         chains=_chains(study),
         settings=[(p.name, yaml.safe_dump(p.scenario.model_dump(mode="json"), sort_keys=False)) for p in study.parts],

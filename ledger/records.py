@@ -47,6 +47,7 @@ class Kind(IntEnum):
     CLOSING = 20
     EQUIVOCATION = 21
     BALLOT = 22
+    PATHS = 23
 
 
 _TRANSFERS = (
@@ -99,6 +100,7 @@ FIELDS: dict[Kind, tuple[str, ...]] = {
     Kind.GRID: (
         "period uint", "voltages_micro_pu ints", "loadings_ppm ints", "twin_voltages_micro_pu ints",
         "twin_loadings_ppm ints", "flow_wh int", "losses_wh int", "technical_losses_wh int",
+        "trade_losses_wh ints", "exchange_losses_wh int",
     ),
     Kind.REFUSAL: (
         "height uint", "round uint", "producer address", "fault uint", "block_hash hash",
@@ -111,6 +113,7 @@ FIELDS: dict[Kind, tuple[str, ...]] = {
         "other_signature signature",
     ),
     Kind.BALLOT: ("candidate party",),
+    Kind.PATHS: ("period uint", "rows [trade uint, distance_micro_pu uint, charge_micro uint, buses uints]"),
 }  # fmt: skip
 
 _EVERYBODY = frozenset((Role.ENO, Role.AGGREGATOR, Role.PROSUMER))

@@ -59,14 +59,14 @@ def _pay(rows, change, n, flow, payer, payee, wh, price, slot):
 
 @njit(cache=True)
 def _pay_energy(rows, change, n, b, trades, net, feed_in, retail, charge, eno):
-    """Firm trades, then what differs from them at the supplier's tariffs, then the network charge of imports."""
-    buyer, seller, wh, price, count = trades
+    """Firm trades with their paths' network charge, then what differs from them at the tariffs, imports charged too."""
+    buyer, seller, wh, price, path_charge, count = trades
     contracted = np.zeros(net.shape[1], np.int64)
     for k in range(count[b]):
         contracted[seller[b, k]] += wh[b, k]
         contracted[buyer[b, k]] -= wh[b, k]
         n = _pay(rows, change, n, TRADE, buyer[b, k], seller[b, k], wh[b, k], price[b, k], -1)
-        n = _pay(rows, change, n, CHARGE, buyer[b, k], eno, wh[b, k], charge, -1)
+        n = _pay(rows, change, n, CHARGE, buyer[b, k], eno, wh[b, k], path_charge[b, k], -1)
     for i in range(net.shape[1]):
         residual = net[b, i] - contracted[i]
         if residual > 0:
@@ -130,7 +130,7 @@ def settle(world: World, state: State, trades: Trades, energy: Energy, verdict: 
     worlds, slots, sites = events.ordered_wh.shape
     longest = 2 * trades.wh.shape[1] + 3 * sites + slots * (2 * sites + 2 * world.aggregators + 2) + 1
     rows = np.empty((worlds, longest, 7), np.int64)
-    pairs = (trades.buyer, trades.seller, trades.wh, trades.price, trades.count)
+    pairs = (trades.buyer, trades.seller, trades.wh, trades.price, world.path_charges(trades), trades.count)
     payments = Payments(rows, np.zeros(worlds, np.int64), np.zeros((worlds, world.accounts), np.int64))
     _settle(
         pairs, verdict.net_wh, state.period, events.start, events.duration,

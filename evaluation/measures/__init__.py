@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from envs.world import World
 from evaluation.daybook import DayBook
-from evaluation.measures import chain, conduct, fairness, grid, market
+from evaluation.measures import chain, conduct, fairness, grid, market, network
 from evaluation.measures.base import Metric, Value
 
-METRICS: tuple[Metric, ...] = (*grid.METRICS, *market.METRICS, *fairness.METRICS, *conduct.METRICS, *chain.METRICS)
+METRICS: tuple[Metric, ...] = (
+    *grid.METRICS,
+    *market.METRICS,
+    *network.METRICS,
+    *fairness.METRICS,
+    *conduct.METRICS,
+    *chain.METRICS,
+)
 
 
 def public_figures(world: World, book: DayBook) -> dict[str, Value]:

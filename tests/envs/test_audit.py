@@ -71,6 +71,9 @@ def _award_to_a_site(body):
 
 FRAUDS = {
     "trade": (Kind.TRADE, _price, "trading:two_stage_double", "price_micro"),
+    "charge": (Kind.PATHS, lambda body: _raise(body, 1, 2, -1), "trading:two_stage_double", "charge_micro"),
+    "path": (Kind.PATHS, lambda body: body[1][0][3].pop() or True, "trading:two_stage_double", "buses"),
+    "share of losses": (Kind.GRID, lambda body: body.__setitem__(9, body[9] + 1) or True, "settlement", "exchange_"),
     "verified": (Kind.VTX, lambda body: _raise(body, 1, 3, -1, lambda row: row[3] > 0), "settlement", "verified_wh"),
     "meter": (Kind.VERIFICATION, lambda body: _raise(body, 1, 1, 1, lambda row: row[1] > 0), "settlement", "generated"),
     "amount": (Kind.SETTLEMENT, lambda body: _raise(body, 1, 6), "settlement", "amount_micro"),

@@ -39,8 +39,8 @@ def test_the_gain_over_tariffs_is_nil_when_all_energy_is_paid_at_tariffs(study):
         paid = np.zeros(book.sites + book.aggregators + 3, np.int64)
         np.add.at(paid, rows[:, 4], rows[:, AMOUNT])
         np.add.at(paid, rows[:, 3], -rows[:, AMOUNT])
-        sold = sum(int(wh) * (int(price) - market.feed_in) for _, _, _, wh, price in book.trades) / 1000
-        bought = sum(int(wh) * (market.retail - int(price)) for _, _, _, wh, price in book.trades) / 1000
+        sold = sum(int(wh) * (int(price) - market.feed_in) for _, _, _, wh, price, *_ in book.trades) / 1000
+        bought = sum(int(wh) * (market.retail - int(price)) for _, _, _, wh, price, *_ in book.trades) / 1000
         gain = int(paid[: book.sites].sum() - supplier_only(part.world, book).sum())
         # A contract that is not met costs the difference of the tariffs: at most the trades' surplus is gained.
         assert gain <= sold + bought + len(rows)
