@@ -223,6 +223,8 @@ class Plan:
     reopened: Bools  # (B, R)
     safe: Bools  # (B, R) the check passed without a cut
     iterations: Ints  # (B, R) of the dispatch
+    nodal_price: Ints  # (B, R, N) by the dual prices of the last dispatch: energy and network limits, no commercial cap
+    priced: Bools  # (B, R) the last dispatch found its optimum, so there are such prices
     before_low_pu: Floats  # (B, R) the forecast without the event
     before_high_pu: Floats
     before_loading: Floats
@@ -241,6 +243,7 @@ class Energy:
     consumed_wh: Ints  # (B, N)
     storage_wh: Ints  # (B, N) > 0 discharged
     natural_wh: Ints  # (B, N) what the site would have injected without its orders (the twin)
+    available_wh: Ints  # (B, N) what the sun allowed to generate
     cut_wh: Ints  # (B, N) what the cut of last resort took (sign of injection)
     shed_wh: Ints  # (B, N) load put off
     cycled_wh: Ints  # (B, N) charged + discharged

@@ -55,6 +55,8 @@ def _empty_plan(worlds: int, sites: int, aggregators: int) -> Plan:
         reopened=np.zeros((worlds, REQUESTS), np.bool_),
         safe=np.ones((worlds, REQUESTS), np.bool_),
         iterations=ints(REQUESTS),
+        nodal_price=ints(REQUESTS, sites),
+        priced=np.zeros((worlds, REQUESTS), np.bool_),
         before_low_pu=floats(REQUESTS),
         before_high_pu=floats(REQUESTS),
         before_loading=floats(REQUESTS),
@@ -89,6 +91,23 @@ def _integer_orders(active, reopened, x_kw, size_wh, member, admitted, most_wh, 
             left -= awarded[b, a]
             round_one(want, awarded[b, a], caps, share)
             ordered[b] += share
+
+
+@njit(cache=True)
+def _price_nodes(worlds, converged, a, duals, count, caps, shift, nodal, priced):
+    """What a kWh more at each site would save: sum of duals times coefficients, but for the ``caps`` rows after the
+    first, which limit an aggregator and not a place. ``shift`` undoes what was taken off all quotations.
+    """
+    for b in range(worlds.shape[0]):
+        if not worlds[b]:
+            continue
+        priced[b] = converged[b]
+        for i in range(nodal.shape[1]):
+            total = shift
+            for r in range(count[b]):
+                if r == 0 or r > caps[b]:
+                    total += duals[b, r] * a[b, r, i]
+            nodal[b, i] = np.int64(np.rint(total * PPM)) if converged[b] else 0
 
 
 def _award_rows(awarded: Ints, member: Ints) -> tuple[Floats, Floats]:
@@ -156,24 +175,38 @@ class _Request:
         self.first_limit = self.rows.used.copy()
         rows, volume = _award_rows(awarded, plan.member)
         winners = self.active & (awarded.sum(axis=1) > 0)
-        self._solve(winners, self.price, rows, volume, volume, np.full(len(winners), rows.shape[1]))
+        count = np.full(len(winners), rows.shape[1])
+        self._solve(winners, self.price, rows, volume, volume, count, np.zeros_like(count))
         self._round(winners, np.zeros_like(winners), awarded)
         plan.awarded_wh[:, r] = awarded
 
     def reopen(self, worlds: Bools) -> None:
         """One dispatch over all admitted blocks with the violated limits as rows."""
-        price = self.price
+        rows, off = self.rows, 0.0
         if self.request == UPPER:  # deliver as much of the order as the limits allow, cheapest first
-            price = price - 2.0 * self.world.scenario.market.max_price / PPM
-        self._solve(worlds, price, self.rows.a, self.rows.lower, self.rows.upper, self.rows.used)
+            off = 2.0 * self.world.scenario.market.max_price / PPM
+        self._solve(worlds, self.price - off, rows.a, rows.lower, rows.upper, rows.used, self.first_limit - 1, off)
         awarded = self.plan.awarded_wh[:, self.request].copy()
         self._round(worlds, worlds, awarded)
         self.plan.awarded_wh[:, self.request] = awarded
         self.plan.reopened[:, self.request] |= worlds
         self.plan.loops[:, self.request] += worlds
 
-    def _solve(self, worlds: Bools, price: Floats, a: Floats, lower: Floats, upper: Floats, count: Ints) -> None:
-        """Run the dispatch; columns of ``a`` beyond the sites stand for what stays uncured of a limit."""
+    def _solve(
+        self,
+        worlds: Bools,
+        price: Floats,
+        a: Floats,
+        lower: Floats,
+        upper: Floats,
+        count: Ints,
+        caps: Ints,
+        off: float = 0.0,
+    ) -> None:
+        """Run the dispatch; columns of ``a`` beyond the sites stand for what stays uncured of a limit.
+
+        ``caps`` (B,) rows after the first are caps of aggregators; ``off`` was taken off all prices.
+        """
         sites, extra = self.world.sites, a.shape[2] - self.world.sites
         size_kw = np.pad(self.size_wh / HOURS * 0.001, ((0, 0), (0, extra), (0, 0)))
         size_kw[:, sites:, 0] = self.rows.uncured_kw[:, :extra]
@@ -182,7 +215,11 @@ class _Request:
         answer = self.mechanisms.dispatch.solve(padded, size_kw, a, lower, upper, count, worlds, DispatchSettings())
         self.x_kw = np.ascontiguousarray(answer.x_kw[:, :sites])
         self.uncured = (answer.x_kw[:, sites:] > UNCURED_KW).any(axis=1)
-        self.plan.iterations[:, self.request] += answer.iterations
+        plan, r = self.plan, self.request
+        plan.iterations[:, r] += answer.iterations
+        _price_nodes(
+            worlds, answer.converged, a, answer.duals, count, caps, off, plan.nodal_price[:, r], plan.priced[:, r]
+        )
 
     def _round(self, worlds: Bools, reopened: Bools, awarded: Ints) -> None:
         _integer_orders(
