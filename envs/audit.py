@@ -156,6 +156,7 @@ class Market:
             consumed_wh=accepted[1],
             storage_wh=accepted[2],
             natural_wh=nothing,
+            available_wh=nothing,
             cut_wh=self._switched(block),
             shed_wh=nothing,
             cycled_wh=nothing,

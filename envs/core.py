@@ -6,12 +6,14 @@ runs B worlds in step; a world's bytes do not depend on how many run beside it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from envs import behaviour
 from envs.actions import action_tables, decode
 from envs.generate import generate
-from envs.mechanisms import mechanisms_of
+from envs.mechanisms import Mechanisms, mechanisms_of
 from envs.phases import quote as speak
 from envs.phases.clear import orders_of, tariffs_of
 from envs.phases.deliver import deliver, enter_events, orders_now
@@ -24,21 +26,29 @@ from envs.phases.trigger import open_period
 from envs.phases.verify import verify
 from envs.recorder import Recorder
 from envs.reward import rewards
-from envs.types import HOURS, Announced, Floats, Stage, State, Trace, Trades
+from envs.types import HOURS, Announced, Floats, Ints, Plan, Quotes, Stage, State, Trace, Trades
 from envs.world import World
 
 ROLES = ("eno", "aggregator", "prosumer")  # the order of the stages
+Promise = Callable[[World, State, Stage, Quotes, Mechanisms], Plan]
 
 
 class Core:
     """B worlds of a scenario, advanced period by period.
 
     Use: ``reset(seeds)``; then per period ``announce``, ``offer``, ``close`` with one action array a role. The stage
-    between them (``stage``) holds what completed stages made public.
+    between them (``stage``) holds what completed stages made public. ``promise`` decides what is ordered and cut; a
+    replay hands over the plan of another run.
     """
 
-    def __init__(self, world: World, max_cycles: int | None = None, ledger_path: str | None = None) -> None:
-        self.world = world
+    def __init__(
+        self,
+        world: World,
+        max_cycles: int | None = None,
+        ledger_path: str | None = None,
+        promise: Promise = promise,
+    ) -> None:
+        self.world, self.promise = world, promise
         self.columns = action_tables(world.scenario)
         self.mechanisms = mechanisms_of(world.scenario)
         self.max_cycles = world.scenario.calendar.periods if max_cycles is None else max_cycles
@@ -58,16 +68,17 @@ class Core:
         """Whether the episode is over."""
         return self.state.period >= self.max_cycles
 
-    def reset(self, seeds: np.ndarray, episodes: np.ndarray | None = None) -> None:
+    def reset(self, seeds: np.ndarray, episodes: np.ndarray | None = None, days: Ints | None = None) -> None:
         """Start an episode in every world.
 
         Args:
             seeds: (B,) one per world.
             episodes: (B,) number of the episode under that seed; zeros by default.
+            days: (B,) first day in the profile year; by default what the scenario's calendar says.
         """
         seeds = np.asarray(seeds, np.uint64)
         episodes = np.zeros(len(seeds), np.int64) if episodes is None else np.asarray(episodes, np.int64)
-        self.state = generate(self.world, seeds, episodes)
+        self.state = generate(self.world, seeds, episodes, days)
         self.recorder.begin(self.state, self.mechanisms)
         self.stage = open_period(self.world, self.state, self.max_cycles)
 
@@ -85,7 +96,7 @@ class Core:
         quotes = speak.quote(world, state, stage, self._decoded("prosumer", action))
         behaviour.corrupt_quotes(rules, state, quotes)
         trades: Trades = rules.trading.clear(orders_of(quotes), tariffs_of(world))
-        plan = promise(world, state, stage, quotes, rules)
+        plan = self.promise(world, state, stage, quotes, rules)
         joined = plan.member != state.aggregator
         state.aggregator = plan.member.copy()
         producer, refused = self.recorder.seal(state, stage, quotes, trades, plan, joined)

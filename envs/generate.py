@@ -85,13 +85,14 @@ def no_events(world: World, worlds: int) -> Events:
     )
 
 
-def generate(world: World, seed: np.ndarray, episode: Ints) -> State:
+def generate(world: World, seed: np.ndarray, episode: Ints, day: Ints | None = None) -> State:
     """The state of B worlds before their first period.
 
     Args:
         world: the scenario's static side.
         seed: (B,) uint64.
         episode: (B,) counts the resets of each world, so that episodes of one seed differ.
+        day: (B,) first day in the profile year; by default by the scenario's calendar.
     """
     worlds, sites = len(seed), world.sites
     standing = world.scenario.standing
@@ -105,7 +106,7 @@ def generate(world: World, seed: np.ndarray, episode: Ints) -> State:
     state = State(
         seed=seed.astype(np.uint64),
         episode=episode.astype(np.int64),
-        day=days_of(world, seed, episode),
+        day=days_of(world, seed, episode) if day is None else np.asarray(day, np.int64),
         period=0,
         malicious=cast_of(world, seed, episode),
         charge_wh=np.tile(world.storage_wh * world.scenario.sites.initial_charge, (worlds, 1)),

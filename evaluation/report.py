@@ -15,6 +15,7 @@ from markupsafe import Markup
 
 from envs.types import CAUSES
 from evaluation import words
+from evaluation.event_table import event_tables
 from evaluation.figures import pictures
 from evaluation.figures.style import time_of
 from evaluation.measures import METRICS
@@ -241,6 +242,7 @@ def render_report(study: Study) -> str:
         summary=_summary(study),
         everything=[_row(study, metric) for metric in METRICS],
         completion=_completion(study),
+        event_tables=event_tables(study),
         money=[_row(study, metric) for metric in METRICS if metric.name in MONEY_ROWS],
         pictures=drawn,
         paths=path_tables(study),

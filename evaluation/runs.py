@@ -16,17 +16,18 @@ from pathlib import Path
 import numpy as np
 
 from agents.learning.checkpoints import require_game
-from agents.policy import Policy, make_policies
+from agents.policy import make_policies
 from envs.config import SettingsError
 from envs.core import Core
 from envs.mechanisms import mechanisms_of
-from envs.observe import Observer
+from envs.records import event_id
 from envs.settings import Scenario
 from envs.types import Bools, Floats, Ints, Trace
 from envs.world import World, build_world
 from evaluation.daybook import DayBook, Diary
 from evaluation.ledger_figures import read_daybook
 from evaluation.measures import differing_figures
+from evaluation.playing import periods
 from ledger.verify import verify_file
 
 HOOKS = ("quote", "deliver", "meter", "forge")
@@ -59,6 +60,8 @@ class Truth:
     malicious: Ints  # (N,) index into the run's behaviours, -1 honest
     real_wh: Ints  # (T, N, 3) generation, consumption, storage
     natural_wh: Ints  # (T, N) injection without orders
+    available_wh: Ints  # (T, N) generation had nobody curtailed it
+    nodal_price: dict[int, Ints]  # event → (N,) micro-currency per kWh, where its dispatch has dual prices
     converged: Bools  # (T,)
     rewards: dict[str, Floats]  # role → (T, agents)
 
@@ -102,17 +105,18 @@ def play(job: Job) -> RunResult:
         _remove(unfinished)
     core = Core(world, ledger_path=None if unfinished is None else str(unfinished))
     core.reset(np.array([job.seed], np.uint64))
-    observer = Observer(world, core.max_cycles)
     malicious, day = core.state.malicious[0].copy(), int(core.state.day[0])
     diary = Diary(world, day)
-    real, natural, converged = [], [], []
+    real, natural, available, converged = [], [], [], []
+    nodal: dict[int, Ints] = {}
     rewards: dict[str, list[Floats]] = {role: [] for role in core.agents}
-    while not core.done:
-        trace = _step(core, observer, policies, job.game == "staged")
+    for trace in periods(core, policies, job.game):
         diary.write(trace)
         energy = trace.energy
+        nodal |= nodal_prices(trace)
         real.append(np.stack([c[0] for c in (energy.generated_wh, energy.consumed_wh, energy.storage_wh)], axis=1))
         natural.append(energy.natural_wh[0])
+        available.append(energy.available_wh[0])
         converged.append(bool(energy.converged[0]))
         for role, value in trace.reward.items():
             rewards[role].append(value[0])
@@ -120,6 +124,8 @@ def play(job: Job) -> RunResult:
         malicious,
         np.stack(real),
         np.stack(natural),
+        np.stack(available),
+        nodal,
         np.array(converged),
         {role: np.stack(values) for role, values in rewards.items()},
     )
@@ -128,20 +134,10 @@ def play(job: Job) -> RunResult:
     return RunResult(job.scenario.name, job.seed, day, book, truth, _behaviours(core), chain)
 
 
-def _step(core: Core, observer: Observer, policies: Mapping[str, Policy], staged: bool) -> Trace:
-    """One period; in the simultaneous game everybody acts on what was public before it began."""
-
-    def act(role: str) -> np.ndarray:
-        return np.asarray(policies[role].act(observer.observe(role, core.state, core.stage, staged)))
-
-    if staged:
-        core.announce(act("eno"))
-        core.offer(act("aggregator"))
-        return core.close(act("prosumer"))
-    eno, aggregator, prosumer = act("eno"), act("aggregator"), act("prosumer")
-    core.announce(eno)
-    core.offer(aggregator)
-    return core.close(prosumer)
+def nodal_prices(trace: Trace) -> dict[int, Ints]:
+    """Event that starts in this period → (N,) nodal prices of its dispatch, world 0."""
+    plan = trace.plan
+    return {event_id(trace.period, r): plan.nodal_price[0, r].copy() for r in np.flatnonzero(plan.priced[0]).tolist()}
 
 
 def _behaviours(core: Core) -> tuple[Behaviour, ...]:

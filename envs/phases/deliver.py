@@ -153,6 +153,7 @@ def deliver(world: World, state: State, quotes: Quotes, plan: Plan, fraction: Fl
         consumed_wh=ints(sites),
         storage_wh=ints(sites),
         natural_wh=ints(sites),
+        available_wh=np.rint(state.truth_pv_w[:, 0] * HOURS).astype(np.int64),
         cut_wh=ints(sites),
         shed_wh=ints(sites),
         cycled_wh=ints(sites),

@@ -1,0 +1,87 @@
+"""Every event of a run in a line: what was ordered, verified and changed, what was paid and what its place was worth.
+
+What changed is measured against the event's twin (``evaluation.twins``). The nodal price is what one kWh more at a site
+would have saved in the event's dispatch: the price of energy less what the site does to the limits that bind. The
+operator pays as offered, so the difference is what the offers kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from envs.config import SettingsError
+from envs.types import CAUSES, PPM
+from evaluation.daybook import ORDER_WH, SITE, SUBSIDY_PRICE, EventPage
+from evaluation.figures.style import time_of
+from evaluation.measures.base import kwh
+from evaluation.runs import RunResult
+from evaluation.study import Part, Study
+from evaluation.twins import EventTwin, play_day
+from evaluation.words import number
+
+
+@dataclass
+class EventTable:
+    """The events of a scenario's first seed."""
+
+    part: str
+    seed: int
+    rows: list[list[str]]
+    lived_again: bool  # the twins exist: the players could live the day again
+
+
+def event_tables(study: Study) -> list[EventTable]:
+    """A table a scenario, for its first seed."""
+    found = []
+    for part in study.parts:
+        run = part.runs[0]
+        try:
+            twins = {
+                twin.page.event: twin for twin in play_day(part.scenario, study.policies, run.seed, study.game).events
+            }
+        except SettingsError:  # players with random numbers of their own
+            twins = {}
+        pages = sorted(run.book.events, key=lambda page: page.event)
+        rows = [_row(part, run, page, twins.get(page.event)) for page in pages]
+        found.append(EventTable(part.name, run.seed, rows, bool(twins) or not pages))
+    return found
+
+
+def _row(part: Part, run: RunResult, page: EventPage, twin: EventTwin | None) -> list[str]:
+    way = "more" if page.direction > 0 else "less"
+    return [
+        f"{time_of(page.start, part.world.periods_per_day)}, {CAUSES[page.cause]}: {way}",
+        number(kwh(page.ordered_wh), "kWh"),
+        number(kwh(page.verified_wh), "kWh"),
+        number(None if twin is None else kwh(twin.changed_wh), "kWh"),
+        number(None if twin is None else kwh(twin.after_wh), "kWh"),
+        _mean(np.array([[won, price] for _, _, won, price in page.awards], np.int64).reshape(-1, 2)),
+        _mean(page.orders[:, [ORDER_WH, SUBSIDY_PRICE]]),
+        _nodal(run, page),
+        _check(page),
+    ]
+
+
+def _mean(rows: np.ndarray) -> str:
+    """Mean price weighted by Wh, of (n, 2) Wh and micro-currency per kWh."""
+    total = int(rows[:, 0].sum())
+    return number(float((rows[:, 0] * rows[:, 1]).sum()) / total / PPM if total else None, "¤/kWh")
+
+
+def _nodal(run: RunResult, page: EventPage) -> str:
+    """Lowest to highest nodal price of the sites with an order."""
+    prices = run.truth.nodal_price.get(page.event)
+    if prices is None or not len(page.orders):
+        return number(None, "¤/kWh")
+    low, high = (number(float(edge(prices[page.orders[:, SITE]])) / PPM, "¤/kWh") for edge in (np.min, np.max))
+    return low if low == high else f"{low} to {high}"
+
+
+def _check(page: EventPage) -> str:
+    loops = f"after {page.loops} loop{'s' if page.loops != 1 else ''}" if page.loops else "at once"
+    if page.cuts:
+        cut = number(kwh(sum(abs(wh) for _, wh in page.cuts)), "kWh")
+        return f"failed {loops}; cut of last resort {cut} kWh"
+    return f"{'passed' if page.safe else 'not passed'} {loops}"
