@@ -11,6 +11,8 @@ FULL = 0.98  # state of charge at which a battery stops buying
 FILL_RATE = 0.3  # of the rated power: a battery without own surplus fills over the noon hours
 EVENING_H = 6.0  # hours of own demand that it buys for, and no more
 NOON = 0.64  # |sin| of the hour angle between about 9:20 and 14:40
+DEAD_BAND, FULL_BAND = 0.6, 1.4  # half bands from the middle at which reactive power begins, and is all there is
+VOLTAGE_GAIN = 0.3  # share of the way to the wanted reactive power that a period takes
 CLASSES = 4  # reputations are compared in classes: nobody leaves a proven partner over a few percent
 LOYALTY = 0.03  # a user changes its aggregator only for a clearly better one, and starts with its neighbourhood's
 
@@ -47,6 +49,21 @@ def offer_flexibility(view: View) -> None:
     view["flex_price_down"] = market.feed_in
     view["flex_price_up"] = max(sites.discomfort_price, sites.degradation_price + market.feed_in)
     view["flex_step"] = sites.degradation_price
+
+
+def support_voltage(view: View) -> None:
+    """Where inverters take set points: lean against a voltage near the edge of the band, a little more each period.
+
+    The voltage seen is last period's and the neighbours answer to it too: who went all the way at once would overshoot.
+    """
+    if view.scenario.grid.reactive != "agent":
+        return
+    share = view.memory.get("reactive", np.zeros_like(view["voltage"]))
+    beyond = np.maximum(np.abs(view["voltage"]) - DEAD_BAND, 0.0) / (FULL_BAND - DEAD_BAND)
+    wanted = -np.sign(view["voltage"]) * np.minimum(beyond, 1.0)
+    share = share + VOLTAGE_GAIN * (wanted - share)
+    view.memory["reactive"] = share
+    view["reactive"] = share
 
 
 def choose_aggregator(view: View) -> None:

@@ -70,10 +70,15 @@ def prosumer_columns(scenario: Scenario) -> list[Column]:
             0.5,
         ),
     ]
-    return columns + [
+    columns += [
         Column(f"prefers_{a}", f"preference for aggregator_{a}; the highest that accepts is chosen", "1", -1.0, 1.0)
         for a in range(scenario.market.aggregators)
     ]
+    if scenario.grid.reactive == "agent":  # the last column, so that the others keep their places
+        columns.append(
+            Column("reactive", "reactive power, > 0 supplies, of what the inverter can give just then", "1", -1.0, 1.0)
+        )
+    return columns
 
 
 def aggregator_columns(scenario: Scenario) -> list[Column]:

@@ -144,7 +144,8 @@ class Market:
     def _energy(self, block: Block) -> Energy:
         """What the witnesses accepted stands for what was metered; what nobody recorded is zero."""
         rows = self._one(block, Kind.VERIFICATION).body[1]
-        _, voltage, loading, twin_voltage, twin_loading, flow, _, technical, *_ = self._one(block, Kind.GRID).body
+        grid = self._one(block, Kind.GRID).body
+        _, voltage, loading, twin_voltage, twin_loading, flow, _, technical, *_, reactive = grid
         assert isinstance(rows, list)
         if [row[0] for row in rows] != self.scribe.addresses[: self.world.sites]:
             raise Impossible("settlement", Kind.VERIFICATION, f"{len(rows)} rows", "one row a site, in their order")
@@ -160,6 +161,7 @@ class Market:
             cut_wh=self._switched(block),
             shed_wh=nothing,
             cycled_wh=nothing,
+            reactive_varh=np.array([reactive], np.int64),
             flow_wh=np.array([flow], np.int64),
             technical_loss_wh=np.array([technical], np.int64),
             voltage_pu=floats[0],

@@ -134,6 +134,7 @@ class Core:
         # While it carries out an order a battery does not show what it does by itself.
         free = orders_now(state.events, state.period, self.world.sites) == 0.0
         state.last_storage_w = np.where(free, trace.verdict.storage_wh / HOURS, state.last_storage_w)
+        state.reactive_ppm = trace.quotes.reactive_ppm
         state.voltage_pu = trace.energy.voltage_pu
         expire_baselines(state)
         state.period += 1

@@ -122,6 +122,7 @@ def generate(world: World, seed: np.ndarray, episode: Ints, day: Ints | None = N
         score_ppm=zeros(worlds, sites),
         aggregator=np.full((worlds, sites), -1, np.int64),
         last_storage_w=floats(sites),
+        reactive_ppm=zeros(worlds, sites),
         voltage_pu=np.full((worlds, world.feeder.bus_count), abs(world.feeder.slack_voltage_pu)),
         announced=no_announcements(world, worlds),
         events=no_events(world, worlds),

@@ -211,6 +211,7 @@ class Scribe:
             micro(energy.twin_loading[b]), int(energy.flow_wh[b]), int(verdict.losses_wh[b]),
             int(energy.technical_loss_wh[b]),
             *_shared(trace, b),
+            [] if self.world.scenario.grid.reactive == "none" else energy.reactive_varh[b].tolist(),
         ]  # fmt: skip
         drafts.append(Draft(Kind.GRID, self.eno, 0, grid))
         return drafts

@@ -20,13 +20,39 @@ NotNegative = Annotated[float, Field(ge=0.0)]
 CONFIG_ROOT = Path(__file__).resolve().parent.parent / "configs"
 
 
+class InverterSettings(Section):
+    """What inverters can give, and the Q(U) characteristic of those that follow one (VDE-AR-N 4105).
+
+    Ratings are of a site's plant and battery together; the characteristic runs from full supply through a dead band to
+    full absorption.
+    """
+
+    rating: Annotated[float, Field(ge=1.0, le=2.0)] = 1.1  # apparent power of rated active power
+    power_factor: Annotated[float, Field(ge=0.5, le=1.0)] = 0.9  # reactive power is at most sin(phi) of the rating
+    full_low_pu: Annotated[float, Field(gt=0.5, lt=1.0)] = 0.93
+    dead_low_pu: Annotated[float, Field(gt=0.5, le=1.0)] = 0.97
+    dead_high_pu: Annotated[float, Field(ge=1.0, lt=1.5)] = 1.03
+    full_high_pu: Annotated[float, Field(gt=1.0, lt=1.5)] = 1.07
+
+    @model_validator(mode="after")
+    def _ordered(self) -> InverterSettings:
+        if not (self.full_low_pu < self.dead_low_pu and self.dead_high_pu < self.full_high_pu):
+            raise ValueError("full_low_pu < dead_low_pu and dead_high_pu < full_high_pu must hold")
+        return self
+
+
 class GridSettings(Section):
-    """Which net is played, and the band the operator plans for (the net's own limits are reported beside it)."""
+    """Which net is played, and the band the operator plans for (the net's own limits are reported beside it).
+
+    ``reactive`` says who sets the inverters' reactive power: nobody, the characteristic, or each prosumer's action.
+    """
 
     net: str = "simbench:1-LV-rural1--2-sw"
     band_low_pu: Annotated[float, Field(gt=0.5, lt=1.0)] = 0.95
     band_high_pu: Annotated[float, Field(gt=1.0, lt=1.5)] = 1.05
     loading_limit: Annotated[float, Field(gt=0.0, le=2.0)] = 1.0
+    reactive: Literal["none", "q_of_u", "agent"] = "none"
+    inverter: InverterSettings = InverterSettings()
 
 
 class CalendarSettings(Section):

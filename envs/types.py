@@ -86,6 +86,7 @@ class State:
     score_ppm: Ints  # (B, N) composite score of the last period with a contract
     aggregator: Ints  # (B, N) the aggregator a site is registered with, -1 none
     last_storage_w: Floats  # (B, N) storage power by the last accepted reading of a period without an order
+    reactive_ppm: Ints  # (B, N) last reactive set points, of what the inverter can give; 0 where agents set none
     voltage_pu: Floats  # (B, buses) of the last period as it was lived
     announced: Announced
     events: Events
@@ -162,6 +163,7 @@ class Quotes:
     block_price: Ints  # (B, R, N, M)
     storage_w: Floats  # (B, N) set point, within what the battery can do
     shed_ppm: Ints  # (B, N) share of the flexible load put off by own choice
+    reactive_ppm: Ints  # (B, N) > 0 supplies, of what the inverter can give; 0 where agents set none
     preference: Floats  # (B, N, A)
     schedule_w: Floats  # (B, HORIZON, N) filed for the next eight periods
 
@@ -247,6 +249,7 @@ class Energy:
     cut_wh: Ints  # (B, N) what the cut of last resort took (sign of injection)
     shed_wh: Ints  # (B, N) load put off
     cycled_wh: Ints  # (B, N) charged + discharged
+    reactive_varh: Ints  # (B, N) what the inverter gave, > 0 into the grid
     flow_wh: Ints  # (B,) through the transformer into this grid, < 0 when it feeds back
     technical_loss_wh: Ints  # (B,)
     voltage_pu: Floats  # (B, buses)

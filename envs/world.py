@@ -21,7 +21,7 @@ from envs.grid.errors import GridError
 from envs.grid.feeder import Feeder, load_feeder
 from envs.grid.profiles import BORROWED, Profiles, load_profiles
 from envs.grid.routing import Routes, charges_by_distance, reference_distance_pu, routes_of
-from envs.grid.sensitivity import branch_membership, voltage_sensitivity
+from envs.grid.sensitivity import branch_membership, reactive_sensitivity, voltage_sensitivity
 from envs.settings import MarketSettings, Scenario, load_scenario
 from envs.types import Bools, Floats, Ints, Trades
 
@@ -44,7 +44,9 @@ class World:
     storage_w: Floats  # (N,)
     efficiency: Floats  # (N,) one way
     capacity_w: Ints  # (N,) certified: what the site could ever inject or draw
+    inverter_va: Floats  # (N,) apparent power of plant and battery together, 0 = none
     volt_per_w: Floats  # (buses, N) pu per W injected at the site
+    volt_per_var: Floats  # (buses, N) pu per var injected at the site
     below: Bools  # (buses, N) the site hangs below the bus's branch
     routes: Routes  # paths between all buses
     reference_pu: float  # mean electrical distance between a site and the upper grid
@@ -223,7 +225,9 @@ def _build(settings: str, source: str) -> World:
         efficiency=np.array([s.efficiency for s in sites]),
         # Half as much again as the year's highest demand: a meter's fuse, not a forecast.
         capacity_w=np.ceil(rated + storage_w + 1.5 * load_w.max(axis=0)).astype(np.int64),
+        inverter_va=scenario.grid.inverter.rating * (rated + storage_w),
         volt_per_w=np.ascontiguousarray(voltage_sensitivity(feeder)[:, bus]) / 1000.0,
+        volt_per_var=np.ascontiguousarray(reactive_sensitivity(feeder)[:, bus]) / 1000.0,
         below=np.ascontiguousarray(branch_membership(feeder)[:, bus]),
         routes=routes,
         reference_pu=reference_pu,

@@ -14,4 +14,5 @@ def prosumer(view: View) -> None:
     view["quantity"] = 1.0
     view["requote"] = 0.5
     household.offer_flexibility(view)
+    household.support_voltage(view)
     household.choose_aggregator(view)

@@ -1,7 +1,8 @@
-"""How the grid answers to one kW more at a bus: the coefficients of the dispatch's network rows.
+"""How the grid answers to one kW or kvar more at a bus: the coefficients of the dispatch's network rows.
 
 Linearised at no load, where the branches' series impedances decide alone: to first order the change of V_i by
-an injection at j is the resistance of the path that both share (LinDistFlow), transformer and taps included.
+an injection at j is the resistance of the path that both share (LinDistFlow), transformer and taps included; by a
+reactive one, the reactance.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from envs.grid.feeder import Feeder, SweepArrays
 
 
 @njit(cache=True)
-def _linear_sweep(feeder: SweepArrays, sensitivity: np.ndarray) -> None:
+def _linear_sweep(feeder: SweepArrays, unit: complex, sensitivity: np.ndarray) -> None:
     buses = len(feeder.parent)
     voltage, rise = np.empty(buses, np.complex128), np.empty(buses, np.complex128)
     current = np.empty(buses, np.complex128)
@@ -23,7 +24,7 @@ def _linear_sweep(feeder: SweepArrays, sensitivity: np.ndarray) -> None:
     for source in range(buses):
         current[:] = 0.0
         bus = source
-        current[bus] = -1.0 / (voltage[bus].conjugate() * feeder.base_kva)
+        current[bus] = -unit.conjugate() / (voltage[bus].conjugate() * feeder.base_kva)
         while bus > 0:
             current[feeder.parent[bus]] = feeder.k[bus] * current[bus]
             bus = feeder.parent[bus]
@@ -37,8 +38,17 @@ def _linear_sweep(feeder: SweepArrays, sensitivity: np.ndarray) -> None:
 
 def voltage_sensitivity(feeder: Feeder) -> np.ndarray:
     """(buses, buses): entry [i, j] is the change of |V_i| in pu for one kW injected at bus j."""
+    return _sensitivity(feeder, 1.0 + 0.0j)
+
+
+def reactive_sensitivity(feeder: Feeder) -> np.ndarray:
+    """(buses, buses): entry [i, j] is the change of |V_i| in pu for one kvar injected at bus j."""
+    return _sensitivity(feeder, 1.0j)
+
+
+def _sensitivity(feeder: Feeder, unit: complex) -> np.ndarray:
     sensitivity = np.empty((feeder.bus_count, feeder.bus_count))
-    _linear_sweep(feeder.sweep_arrays, sensitivity)
+    _linear_sweep(feeder.sweep_arrays, unit, sensitivity)
     return sensitivity
 
 

@@ -25,7 +25,7 @@ def no_load(feeder: SweepArrays, voltage: np.ndarray) -> None:
 
 
 @njit(cache=True, error_model="numpy")
-def _currents_up(
+def currents_up(
     feeder: SweepArrays, p_kw: np.ndarray, q_kvar: np.ndarray, voltage: np.ndarray, current: np.ndarray
 ) -> bool:
     """Currents (buses,) from the leaves up; False where a bus has lost its voltage."""
@@ -54,7 +54,7 @@ def _currents_up(
 
 
 @njit(cache=True, error_model="numpy")
-def _voltages_down(feeder: SweepArrays, voltage: np.ndarray, current: np.ndarray) -> float:
+def voltages_down(feeder: SweepArrays, voltage: np.ndarray, current: np.ndarray) -> float:
     """Voltages (buses,) from the root down; the largest squared step."""
     change = 0.0
     for bus in range(1, len(voltage)):
@@ -92,12 +92,12 @@ def sweep_one(
     change = np.inf
     rounds = 0
     while True:
-        alive = _currents_up(feeder, p_kw, q_kvar, voltage, current)
+        alive = currents_up(feeder, p_kw, q_kvar, voltage, current)
         if alive and change <= TOLERANCE_PU * TOLERANCE_PU:
             return rounds
         if not alive or rounds == MAX_ROUNDS:
             voltage[:] = 0.0
             current[:] = 0.0
             return -max(rounds, 1)
-        change = _voltages_down(feeder, voltage, current)
+        change = voltages_down(feeder, voltage, current)
         rounds += 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from envs.phases.network import limits_of, solve_sites
+from envs.phases.network import limits_of, new_desk, solve_sites
 from envs.resources import load, storage
 from envs.types import HOURS, PPM, Energy, Events, Floats, Ints, Plan, Quotes, Stage, State
 from envs.world import World
@@ -101,29 +101,29 @@ def _live_period(
 
 @njit(cache=True)
 def _flows(
-    limits, net_wh, natural_wh, load_var, row, flow, loss, voltage_pu, loading, twin_pu, twin_loading, converged
-):
-    buses, sites = voltage_pu.shape[1], net_wh.shape[1]
-    voltage, current = np.empty(buses, np.complex128), np.empty(buses, np.complex128)
-    p_kw, q_kvar = np.empty(buses), np.empty(buses)
-    p_w, q_var = np.empty(sites), np.empty(sites)
+    limits, net_wh, natural_wh, consumed_wh, load_var, set_ppm, row, flow, loss, reactive, voltage_pu, loading, twin_pu,
+    twin_loading, converged,
+):  # fmt: skip
+    desk = new_desk(limits)
     for b in range(net_wh.shape[0]):
         total, same = np.int64(0), True
-        for i in range(sites):
-            p_w[i] = natural_wh[b, i] / HOURS
-            q_var[i] = -load_var[row[b] % load_var.shape[0], i]
+        for i in range(net_wh.shape[1]):
+            desk.load_var[i] = load_var[row[b] % load_var.shape[0], i]
+            desk.set_ppm[i] = set_ppm[b, i]
             same = same and natural_wh[b, i] == net_wh[b, i]
-        converged[b] = solve_sites(limits, p_w, q_var, voltage, current, p_kw, q_kvar, twin_pu[b], twin_loading[b])
-        if not same:
-            for i in range(sites):
-                p_w[i] = net_wh[b, i] / HOURS
-            converged[b] = solve_sites(limits, p_w, q_var, voltage, current, p_kw, q_kvar, voltage_pu[b], loading[b])
-        else:
-            voltage_pu[b] = twin_pu[b]
-            loading[b] = twin_loading[b]
-        for i in range(sites):
+        for lived in range(1 if same else 2):  # the twin first, so that what was lived is left on the desk
+            energy_wh = net_wh if lived else natural_wh
+            for i in range(net_wh.shape[1]):
+                desk.p_w[i] = energy_wh[b, i] / HOURS
+                desk.inverter_w[i] = (energy_wh[b, i] + consumed_wh[b, i]) / HOURS
+            converged[b] = solve_sites(limits, desk)
+            if not lived:
+                twin_pu[b], twin_loading[b] = desk.magnitude, desk.loading
+        voltage_pu[b], loading[b] = desk.magnitude, desk.loading
+        for i in range(net_wh.shape[1]):
             total += net_wh[b, i]
-        v, j = voltage[0], current[0]
+            reactive[b, i] = np.int64(np.rint(desk.given_var[i] * HOURS))
+        v, j = desk.voltage[0], desk.current[0]
         flow[b] = np.int64(np.rint((v.real * j.real + v.imag * j.imag) * limits.feeder.base_kva * 1000.0 * HOURS))
         if not converged[b]:  # a collapsed grid delivers nothing that could be metered at the transformer
             flow[b] = -total
@@ -157,6 +157,7 @@ def deliver(world: World, state: State, quotes: Quotes, plan: Plan, fraction: Fl
         cut_wh=ints(sites),
         shed_wh=ints(sites),
         cycled_wh=ints(sites),
+        reactive_varh=ints(sites),
         flow_wh=ints(),
         technical_loss_wh=ints(),
         voltage_pu=floats(buses),
@@ -175,8 +176,9 @@ def deliver(world: World, state: State, quotes: Quotes, plan: Plan, fraction: Fl
     )  # fmt: skip
     net = energy.generated_wh - energy.consumed_wh + energy.storage_wh
     _flows(
-        limits_of(world), net, energy.natural_wh, world.load_var, state.day * world.periods_per_day + state.period,
-        energy.flow_wh, energy.technical_loss_wh, energy.voltage_pu, energy.loading, energy.twin_voltage_pu,
+        limits_of(world), net, energy.natural_wh, energy.consumed_wh, world.load_var, quotes.reactive_ppm,
+        state.day * world.periods_per_day + state.period, energy.flow_wh, energy.technical_loss_wh,
+        energy.reactive_varh, energy.voltage_pu, energy.loading, energy.twin_voltage_pu,
         energy.twin_loading, energy.converged,
     )  # fmt: skip
     return energy

@@ -1,18 +1,21 @@
-"""The grid as the phases see it: sites on buses, a solved sweep, and the worst violation with what would cure it."""
+"""The grid as the phases see it: sites on buses, their inverters, a solved power flow."""
 
 from __future__ import annotations
 
+from math import acos, sin
 from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 
 from envs.grid.feeder import SweepArrays
+from envs.grid.inverter import Droop, capability_var, damping, sweep_with_droop
 from envs.grid.sweep import loading_one, sweep_one
-from envs.types import NO_EVENT, OVER_VOLTAGE, OVERLOAD, UNDER_VOLTAGE, Floats, Ints
+from envs.types import PPM, Floats, Ints
 from envs.world import World
 
-TOLERANCE_PU = 1e-6  # a limit counts as met to within a microvolt per unit
+NONE, Q_OF_U, AGENT = range(3)  # who sets the inverters' reactive power
+RULES = ("none", "q_of_u", "agent")
 
 
 class Limits(NamedTuple):
@@ -21,116 +24,102 @@ class Limits(NamedTuple):
     feeder: SweepArrays
     site_bus: Ints
     volt_per_w: Floats  # (buses, N)
+    volt_per_var: Floats  # (buses, N)
     below: np.ndarray  # (buses, N) bool
     low_pu: float
     high_pu: float
     loading: float
+    reactive: int  # NONE, Q_OF_U or AGENT
+    inverter_va: Floats  # (N,)
+    most_var: Floats  # (N,) sin(phi) of the rating
+    droop: Droop
+
+
+class Desk(NamedTuple):
+    """Room for one power flow: what the sites do, filled by the caller, and what the grid answers."""
+
+    p_w: Floats  # (N,) injection
+    load_var: Floats  # (N,) drawn by the load
+    inverter_w: Floats  # (N,) active power that the inverter carries
+    set_ppm: Ints  # (N,) reactive set point, read where agents set it
+    reach_var: Floats  # (N,) answer: what the inverter can give beside what it carries
+    given_var: Floats  # (N,) answer: reactive power of the inverter, > 0 into the grid
+    effect: Floats  # (N,) answer of `effects` and `worst`: what a W of each site does at a place
+    lever: Floats  # (N,) scratch of `effects`
+    p_kw: Floats  # (buses,)
+    q_kvar: Floats  # (buses,)
+    voltage: np.ndarray  # (buses,) complex
+    current: np.ndarray  # (buses,) complex
+    magnitude: Floats  # (buses,)
+    loading: Floats  # (buses,)
 
 
 def limits_of(world: World) -> Limits:
     """The planning limits of a scenario on its grid."""
-    grid = world.scenario.grid
+    grid, inverter = world.scenario.grid, world.scenario.grid.inverter
+    most_var = world.inverter_va * sin(acos(inverter.power_factor))
+    edges = (inverter.full_low_pu, inverter.dead_low_pu, inverter.dead_high_pu, inverter.full_high_pu)
+    narrowest_pu = min(edges[1] - edges[0], edges[3] - edges[2])
     return Limits(
         world.feeder.sweep_arrays,
         world.site_bus,
         world.volt_per_w,
+        world.volt_per_var,
         world.below,
         grid.band_low_pu,
         grid.band_high_pu,
         grid.loading_limit,
+        RULES.index(grid.reactive),
+        world.inverter_va,
+        most_var,
+        Droop(*edges, damping(world.volt_per_var[world.site_bus], most_var, narrowest_pu)),
     )
 
 
 @njit(cache=True)
-def solve_sites(limits, p_w, q_var, voltage, current, p_kw, q_kvar, magnitude, loading):
-    """Power flow of site injections (N,); fills magnitude and loading (buses,); False where there is no solution."""
-    p_kw[:] = 0.0
-    q_kvar[:] = 0.0
-    for i in range(p_w.shape[0]):
+def new_desk(limits):
+    """An empty desk for the grid and the sites of ``limits``."""
+    buses, sites = limits.feeder.parent.shape[0], limits.site_bus.shape[0]
+    return Desk(
+        np.empty(sites), np.empty(sites), np.empty(sites), np.zeros(sites, np.int64),
+        np.zeros(sites), np.zeros(sites), np.empty(sites), np.empty(sites),
+        np.empty(buses), np.empty(buses), np.empty(buses, np.complex128), np.empty(buses, np.complex128),
+        np.empty(buses), np.empty(buses),
+    )  # fmt: skip
+
+
+@njit(cache=True)
+def set_forecast(desk, load_w, load_var, set_ppm):
+    """The rest of a desk whose p_w is a forecast: loads (N,) as expected, so inverters carry what is left of p_w."""
+    for i in range(desk.p_w.shape[0]):
+        desk.load_var[i] = load_var[i]
+        desk.inverter_w[i] = desk.p_w[i] + load_w[i]
+        desk.set_ppm[i] = set_ppm[i]
+
+
+@njit(cache=True)
+def solve_sites(limits, desk):
+    """Power flow of what the sites do, inverters included; False where there is no solution."""
+    desk.p_kw[:] = 0.0
+    desk.q_kvar[:] = 0.0
+    for i in range(desk.p_w.shape[0]):
         bus = limits.site_bus[i]
-        p_kw[bus] += p_w[i] * 0.001
-        q_kvar[bus] += q_var[i] * 0.001
-    rounds = sweep_one(limits.feeder, p_kw, q_kvar, voltage, current, True)
-    for bus in range(magnitude.shape[0]):
-        magnitude[bus] = abs(voltage[bus])
-    loading_one(limits.feeder, voltage, current, loading)
+        desk.p_kw[bus] += desk.p_w[i] * 0.001
+        desk.q_kvar[bus] -= desk.load_var[i] * 0.001
+        if limits.reactive != NONE:
+            desk.reach_var[i] = capability_var(desk.inverter_w[i], limits.inverter_va[i], limits.most_var[i])
+            desk.given_var[i] = desk.reach_var[i] * desk.set_ppm[i] / PPM if limits.reactive == AGENT else 0.0
+            desk.q_kvar[bus] += desk.given_var[i] * 0.001
+    if limits.reactive == Q_OF_U:
+        rounds = sweep_with_droop(
+            limits.feeder, limits.droop, limits.site_bus, limits.most_var, desk.reach_var, desk.given_var, desk.p_kw,
+            desk.q_kvar, desk.voltage, desk.current,
+        )  # fmt: skip
+    else:
+        rounds = sweep_one(limits.feeder, desk.p_kw, desk.q_kvar, desk.voltage, desk.current, True)
+    if rounds < 0:
+        desk.given_var[:] = 0.0
+    for bus in range(desk.magnitude.shape[0]):
+        desk.magnitude[bus] = abs(desk.voltage[bus])
+    loading_one(limits.feeder, desk.voltage, desk.current, desk.loading)
     return rounds > 0
-
-
-@njit(cache=True)
-def branch_watts(limits, branch):
-    """W at 1 pu that load a branch to 1."""
-    return limits.feeder.rating_child_pu[branch] * limits.feeder.base_kva * 1000.0
-
-
-@njit(cache=True)
-def flow_share(voltage, current, branch):
-    """Active power into the branch's lower bus over its apparent power: +1 import, -1 export, unity power factor."""
-    v, i = voltage[branch], current[branch]
-    apparent = abs(v) * abs(i)
-    if apparent < 1e-12:
-        return 0.0
-    return (v.real * i.real + v.imag * i.imag) / apparent
-
-
-@njit(cache=True)
-def worst_voltage(limits, magnitude):
-    """(cause, bus, need in W at the most effective site) of the bus that needs most; NO_EVENT inside the band."""
-    cause, place, need = NO_EVENT, 0, 0.0
-    for bus in range(1, magnitude.shape[0]):
-        excess = max(magnitude[bus] - limits.high_pu, limits.low_pu - magnitude[bus])
-        if excess > TOLERANCE_PU:
-            strongest = 0.0
-            for i in range(limits.site_bus.shape[0]):
-                strongest = max(strongest, limits.volt_per_w[bus, i])
-            if strongest > 0.0 and excess / strongest > need:
-                need, place = excess / strongest, bus
-                cause = OVER_VOLTAGE if magnitude[bus] > limits.high_pu else UNDER_VOLTAGE
-    return cause, place, need
-
-
-@njit(cache=True)
-def worst_branch(limits, voltage, current, loading):
-    """(direction that relieves, branch, need in W) of the branch that needs most; direction 0 when none is
-    overloaded.
-    """
-    direction, place, need = 0, 0, 0.0
-    for branch in range(1, loading.shape[0]):
-        excess = loading[branch] - limits.loading
-        if excess > TOLERANCE_PU:
-            share = flow_share(voltage, current, branch)
-            watts = excess * branch_watts(limits, branch) / max(abs(share), 0.3)
-            if watts > need:
-                need, place = watts, branch
-                direction = -1 if share < 0.0 else 1
-    return direction, place, need
-
-
-@njit(cache=True)
-def worst(limits, voltage, current, magnitude, loading):
-    """(cause, direction, place, need in W): place is a bus, or -1 - branch. The larger need decides."""
-    cause, bus, volt_need = worst_voltage(limits, magnitude)
-    direction, branch, load_need = worst_branch(limits, voltage, current, loading)
-    if direction != 0 and load_need > volt_need:
-        return OVERLOAD, direction, -1 - branch, load_need
-    if cause == NO_EVENT:
-        return NO_EVENT, 0, 0, 0.0
-    return cause, -1 if cause == OVER_VOLTAGE else 1, bus, volt_need
-
-
-@njit(cache=True)
-def effect_at(limits, place, i):
-    """Effect of site i at a violated place, on that place's own scale (pu per W, or W per W)."""
-    if place >= 0:
-        return limits.volt_per_w[place, i]
-    return 1.0 if limits.below[-1 - place, i] else 0.0
-
-
-@njit(cache=True)
-def violation(limits, magnitude, loading):
-    """(pu summed over buses, loading summed over branches) beyond the planning limits."""
-    volts, over = 0.0, 0.0
-    for bus in range(1, magnitude.shape[0]):
-        volts += max(magnitude[bus] - limits.high_pu, limits.low_pu - magnitude[bus], 0.0)
-        over += max(loading[bus] - limits.loading, 0.0)
-    return volts, over

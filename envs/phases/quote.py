@@ -30,7 +30,7 @@ from envs.actions import (
     VOLUME,
 )
 from envs.resources import load, photovoltaic, storage
-from envs.types import BLOCKS, HORIZON, HOURS, PPM, REQUESTS, UPPER, Floats, Quotes, Stage, State
+from envs.types import BLOCKS, HORIZON, HOURS, PPM, REQUESTS, UPPER, Floats, Ints, Quotes, Stage, State
 from envs.world import World
 
 
@@ -125,6 +125,13 @@ def _quote(
             )  # fmt: skip
 
 
+def _reactive_ppm(world: World, action: Floats) -> Ints:
+    """(B, N) set points of the inverters: the last column of the action, where agents have it."""
+    if world.scenario.grid.reactive != "agent":
+        return np.zeros(action.shape[:2], np.int64)
+    return np.rint(action[:, :, -1] * PPM).astype(np.int64)
+
+
 def quote(world: World, state: State, stage: Stage, action: Floats) -> Quotes:
     """Stage three, the prosumers: limit order, flexibility blocks, set points, schedule, choice of aggregator.
 
@@ -144,7 +151,8 @@ def quote(world: World, state: State, stage: Stage, action: Floats) -> Quotes:
         block_price=np.zeros((worlds, REQUESTS, sites, BLOCKS), np.int64),
         storage_w=np.zeros((worlds, sites)),
         shed_ppm=np.rint(action[:, :, SHED] * PPM).astype(np.int64),
-        preference=action[:, :, PREFERS:],
+        reactive_ppm=_reactive_ppm(world, action),
+        preference=action[:, :, PREFERS : PREFERS + world.aggregators],
         schedule_w=np.zeros((worlds, HORIZON, sites)),
     )
     _quote(

@@ -13,12 +13,13 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from envs.phases.network import (
+from envs.phases.network import new_desk, set_forecast, solve_sites
+from envs.phases.violations import (
     TOLERANCE_PU,
     branch_watts,
-    effect_at,
-    solve_sites,
+    effects,
     violation,
+    voltage_excess,
     worst_branch,
     worst_voltage,
 )
@@ -90,7 +91,7 @@ def open_rows(active, least_wh, most_wh, member, admitted, quoted, rows):
 
 
 @njit(cache=True)
-def _limit_row(limits, rows, b, first, place, relieves, excess, ordered_wh):
+def _limit_row(effect_per_w, rows, b, first, place, relieves, excess, ordered_wh):
     """Add or tighten the row of a violated place, in its own unit (pu or W) per kW."""
     found = -1
     for r in range(first, rows.used[b]):
@@ -105,7 +106,7 @@ def _limit_row(limits, rows, b, first, place, relieves, excess, ordered_wh):
         rows.lower[b, found], rows.upper[b, found] = -np.inf, np.inf
     now, strongest = 0.0, 0.0
     for i in range(ordered_wh.shape[0]):
-        effect = effect_at(limits, place, i) * 1000.0
+        effect = effect_per_w[i] * 1000.0
         rows.a[b, found, i] = effect
         now += effect * ordered_wh[i] / HOURS * 0.001
         strongest = max(strongest, effect)
@@ -118,19 +119,20 @@ def _limit_row(limits, rows, b, first, place, relieves, excess, ordered_wh):
 
 
 @njit(cache=True)
-def _counts(limits, place, helps, cures, ordered_wh):
+def _counts(effect_per_w, helps, cures, ordered_wh):
     """Whether a violation is this request's business: it should cure it, or its orders add to it."""
     if helps:
         return cures
     added = 0.0
     for i in range(ordered_wh.shape[0]):
-        added += ordered_wh[i] * effect_at(limits, place, i)
+        added += ordered_wh[i] * effect_per_w[i]
     return added > 0.0
 
 
 @njit(cache=True)
 def check_promise(
-    limits, active, base, running, load_var, first_row, way, duration, cures, ordered_wh, add, first_limit, rows,
+    limits, active, base, running, load_w, load_var, set_ppm, first_row, way, duration, cures, ordered_wh, add,
+    first_limit, rows,
     violated, lowest, highest, heaviest, volt_excess, over_excess,
 ):  # fmt: skip
     """Check ``base + running + way · ordered`` over each event's periods; with ``add``, violated limits join ``rows``.
@@ -138,10 +140,7 @@ def check_promise(
     A violation counts when the request ``cures`` (a grid event) and goes the relieving way, or when its orders make it
     worse: an upper-level order need not mend what was broken without it, a later trigger will.
     """
-    buses = limits.feeder.parent.shape[0]
-    voltage, current = np.empty(buses, np.complex128), np.empty(buses, np.complex128)
-    p_kw, q_kvar, magnitude, loading = np.empty(buses), np.empty(buses), np.empty(buses), np.empty(buses)
-    p_w, q_var = np.empty(base.shape[2]), np.empty(base.shape[2])
+    desk = new_desk(limits)
     for b in range(base.shape[0]):
         violated[b] = False
         if not active[b]:
@@ -150,27 +149,33 @@ def check_promise(
         for h in range(duration[b]):
             row = (first_row[b] + h) % load_var.shape[0]
             for i in range(base.shape[2]):
-                p_w[i] = base[b, h, i] + running[b, h, i] + way[b] * ordered_wh[b, i] / HOURS
-                q_var[i] = -load_var[row, i]
-            solved = solve_sites(limits, p_w, q_var, voltage, current, p_kw, q_kvar, magnitude, loading)
+                desk.p_w[i] = base[b, h, i] + running[b, h, i] + way[b] * ordered_wh[b, i] / HOURS
+            set_forecast(desk, load_w[row], load_var[row], set_ppm[b])
+            solved = solve_sites(limits, desk)
+            magnitude, loading = desk.magnitude, desk.loading
             lowest[b] = min(lowest[b], magnitude[1:].min())
             highest[b], heaviest[b] = max(highest[b], magnitude.max()), max(heaviest[b], loading.max())
             if h == 0:
                 volt_excess[b], over_excess[b] = violation(limits, magnitude, loading)
-            cause, bus, _ = worst_voltage(limits, magnitude)
-            relief, branch, watts = worst_branch(limits, voltage, current, loading)
             violated[b] |= not solved
             if not solved:
                 continue
+            cause, bus, _ = worst_voltage(limits, magnitude)
             over = cause == OVER_VOLTAGE
-            if cause != NO_EVENT and _counts(limits, bus, (way[b] < 0) == over, cures, ordered_wh[b]):
-                violated[b] = True
-                excess = magnitude[bus] - limits.high_pu if over else limits.low_pu - magnitude[bus]
-                if add:
-                    place, helps, excess = bus, (way[b] < 0) == over, excess + TOLERANCE_PU
-                    _limit_row(limits, rows, b, first_limit[b], place, helps, excess, ordered_wh[b])
-            if relief != 0 and _counts(limits, -1 - branch, way[b] == relief, cures, ordered_wh[b]):
-                violated[b] = True
-                if add:
-                    place, excess = -1 - branch, watts + TOLERANCE_PU * branch_watts(limits, branch)
-                    _limit_row(limits, rows, b, first_limit[b], place, way[b] == relief, excess, ordered_wh[b])
+            helps = (way[b] < 0) == over
+            if cause != NO_EVENT:
+                effects(limits, desk, bus)
+                if _counts(desk.effect, helps, cures, ordered_wh[b]):
+                    violated[b] = True
+                    excess = voltage_excess(limits, magnitude, bus) + TOLERANCE_PU
+                    if add:
+                        _limit_row(desk.effect, rows, b, first_limit[b], bus, helps, excess, ordered_wh[b])
+            relief, branch, watts = worst_branch(limits, desk.voltage, desk.current, loading)
+            if relief != 0:
+                effects(limits, desk, -1 - branch)
+                helps = way[b] == relief
+                if _counts(desk.effect, helps, cures, ordered_wh[b]):
+                    violated[b] = True
+                    excess = watts + TOLERANCE_PU * branch_watts(limits, branch)
+                    if add:
+                        _limit_row(desk.effect, rows, b, first_limit[b], -1 - branch, helps, excess, ordered_wh[b])

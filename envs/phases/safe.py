@@ -14,8 +14,9 @@ from envs.dispatch.base import DispatchSettings
 from envs.dispatch.rounding import round_one
 from envs.mechanisms import Mechanisms
 from envs.phases.clear import Blocks, admit_blocks, choose_aggregators, delivered_price, offers_of
-from envs.phases.network import Limits, effect_at, limits_of, solve_sites, worst
+from envs.phases.network import Limits, limits_of, new_desk, set_forecast, solve_sites
 from envs.phases.rows import Check, Rows, check_promise, no_check, no_rows, open_rows
+from envs.phases.violations import worst
 from envs.types import (
     GRID,
     HOURS,
@@ -129,6 +130,7 @@ class _Request:
         self.way: Ints = np.ascontiguousarray(stage.direction[:, request])
         self.duration: Ints = np.ascontiguousarray(stage.duration[:, request])
         self.running = stage.live_w
+        self.set_ppm: Ints = quotes.reactive_ppm
         taken = np.zeros_like(plan.member)
         if request == UPPER:
             self.running = _with_orders(stage, plan)
@@ -156,8 +158,9 @@ class _Request:
         result = no_check(worlds)
         first_row = self.state.day * self.world.periods_per_day + self.state.period
         check_promise(
-            self.limits, active, self.stage.baseline_w, self.running, self.world.load_var, first_row, self.way,
-            self.duration, self.request == GRID, ordered, add, self.first_limit, self.rows, *result,
+            self.limits, active, self.stage.baseline_w, self.running, self.world.load_w, self.world.load_var,
+            self.set_ppm, first_row, self.way, self.duration, self.request == GRID, ordered, add, self.first_limit,
+            self.rows, *result,
         )  # fmt: skip
         return result
 
@@ -245,38 +248,38 @@ def _with_orders(stage: Stage, plan: Plan) -> Floats:
 
 
 @njit(cache=True)
-def _last_resort(limits, active, base, running, load_var, first_row, way, ordered_wh, expected_pv, expected_load, cut):
+def _last_resort(
+    limits, active, base, running, load_w, load_var, set_ppm, first_row, way, ordered_wh, expected_pv, expected_load,
+    cut,
+):  # fmt: skip
     """Curtail generation (or shed load) pro rata to what is left and helps, until the coming period is safe."""
-    buses = limits.feeder.parent.shape[0]
     sites = base.shape[2]
-    voltage, current = np.empty(buses, np.complex128), np.empty(buses, np.complex128)
-    p_kw, q_kvar, magnitude, loading = np.empty(buses), np.empty(buses), np.empty(buses), np.empty(buses)
-    p_w, q_var, left = np.empty(sites), np.empty(sites), np.empty(sites)
+    desk, left = new_desk(limits), np.empty(sites)
     for b in range(base.shape[0]):
         if not active[b]:
             continue
+        row = first_row[b] % load_var.shape[0]
         for _ in range(CUT_LOOPS):
             for i in range(sites):
                 orders = running[b, 0, i] + way[b] * ordered_wh[b, i] / HOURS
-                p_w[i] = base[b, 0, i] + orders + cut[b, i] / HOURS
-                q_var[i] = -load_var[first_row[b] % load_var.shape[0], i]
+                desk.p_w[i] = base[b, 0, i] + orders + cut[b, i] / HOURS
                 claimed = abs(orders) + abs(cut[b, i]) / HOURS
                 expected = expected_pv[b, i] if way[b] < 0 else expected_load[b, i]
                 left[i] = max(expected - claimed, 0.0)
-            solve_sites(limits, p_w, q_var, voltage, current, p_kw, q_kvar, magnitude, loading)
-            cause, relief, place, need = worst(limits, voltage, current, magnitude, loading)
+            set_forecast(desk, load_w[row], load_var[row], set_ppm[b])
+            solve_sites(limits, desk)
+            cause, relief, _, need = worst(limits, desk)
             if cause == NO_EVENT or relief != way[b]:
                 break
             strongest, help_w = 0.0, 0.0
             for i in range(sites):
-                effect = effect_at(limits, place, i)
-                strongest = max(strongest, effect)
-                help_w += effect * left[i]
+                strongest = max(strongest, desk.effect[i])
+                help_w += desk.effect[i] * left[i]
             if help_w <= 0.0:
                 break
             share = min(1.0, 1.02 * need * strongest / help_w)
             for i in range(sites):
-                if effect_at(limits, place, i) > 0.0:
+                if desk.effect[i] > 0.0:
                     cut[b, i] += way[b] * np.int64(np.ceil(left[i] * share * HOURS))
 
 
@@ -316,9 +319,8 @@ def _promise_request(request: _Request) -> None:
         plan.residual_overload_h[:] = np.where(final.violated, final.overload_excess * HOURS, 0.0)
         first_row = request.state.day * world.periods_per_day + request.state.period
         _last_resort(
-            request.limits, final.violated, request.stage.baseline_w, request.running, world.load_var,
-            first_row,
-            request.way, request.ordered, world.pv_w[first_row % len(world.pv_w)],
+            request.limits, final.violated, request.stage.baseline_w, request.running, world.load_w, world.load_var,
+            request.set_ppm, first_row, request.way, request.ordered, world.pv_w[first_row % len(world.pv_w)],
             world.load_w[first_row % len(world.load_w)], plan.cut_wh,
         )  # fmt: skip
         request.running = request.running.copy()

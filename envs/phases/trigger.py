@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from envs.phases.network import Limits, effect_at, limits_of, solve_sites, worst
+from envs.phases.network import Limits, limits_of, new_desk, set_forecast, solve_sites
+from envs.phases.violations import effects, worst
 from envs.types import (
     GRID,
     HORIZON,
@@ -80,27 +81,26 @@ def live_orders(world: World, state: State) -> Floats:
 
 @njit(cache=True)
 def _trigger(
-    limits, base, live, load_var, first_row, longest, cause, direction, duration, need, effect, place, lowest, highest,
-    heaviest,
+    limits, base, live, load_w, load_var, set_ppm, first_row, longest, cause, direction, duration, need, effect, place,
+    lowest, highest, heaviest,
 ):  # fmt: skip
     worlds, horizon, sites = base.shape
-    buses = limits.feeder.parent.shape[0]
-    voltage, current = np.empty(buses, np.complex128), np.empty(buses, np.complex128)
-    p_kw, q_kvar, magnitude, loading = np.empty(buses), np.empty(buses), np.empty(buses), np.empty(buses)
-    p_w, q_var = np.empty(sites), np.empty(sites)
+    desk = new_desk(limits)
     for b in range(worlds):
         for h in range(horizon):
             row = (first_row[b] + h) % load_var.shape[0]
             for i in range(sites):
-                p_w[i] = base[b, h, i] + live[b, h, i]
-                q_var[i] = -load_var[row, i]
-            solved = solve_sites(limits, p_w, q_var, voltage, current, p_kw, q_kvar, magnitude, loading)
-            kind, way, where, watts = worst(limits, voltage, current, magnitude, loading)
+                desk.p_w[i] = base[b, h, i] + live[b, h, i]
+            set_forecast(desk, load_w[row], load_var[row], set_ppm[b])
+            solved = solve_sites(limits, desk)
+            kind, way, where, watts = worst(limits, desk)
             if not solved:  # no operating point at all: call for half of what flows, at the transformer
-                total = p_w.sum()
+                total = desk.p_w.sum()
                 kind, way, where, watts = OVERLOAD, (-1 if total > 0.0 else 1), -2, 0.5 * abs(total)
+                effects(limits, desk, where)
             if h == 0:
-                lowest[b], highest[b], heaviest[b] = magnitude[1:].min(), magnitude.max(), loading.max()
+                lowest[b], highest[b] = desk.magnitude[1:].min(), desk.magnitude.max()
+                heaviest[b] = desk.loading.max()
                 if kind == NO_EVENT:
                     break
                 cause[b, GRID], direction[b, GRID] = kind, way
@@ -109,13 +109,9 @@ def _trigger(
             duration[b, GRID] = h + 1
             if watts > need[b, GRID]:
                 need[b, GRID], place[b, GRID] = watts, where
-        if cause[b, GRID] != NO_EVENT:
-            strongest = 0.0
-            for i in range(sites):
-                effect[b, GRID, i] = effect_at(limits, place[b, GRID], i)
-                strongest = max(strongest, effect[b, GRID, i])
-            for i in range(sites):
-                effect[b, GRID, i] /= strongest
+                strongest = desk.effect.max()
+                for i in range(sites):
+                    effect[b, GRID, i] = desk.effect[i] / strongest
 
 
 def silent_stage(world: World, baseline_w: Floats, live_w: Floats) -> Stage:
@@ -161,9 +157,9 @@ def open_period(world: World, state: State, last_period: int) -> Stage:
     )
     limits: Limits = limits_of(world)
     _trigger(
-        limits, stage.baseline_w, stage.live_w, world.load_var, state.day * world.periods_per_day + state.period,
-        longest, stage.cause, stage.direction, stage.duration, stage.need_w, stage.effect, stage.place,
-        stage.forecast_low_pu, stage.forecast_high_pu, stage.forecast_loading,
+        limits, stage.baseline_w, stage.live_w, world.load_w, world.load_var, state.reactive_ppm,
+        state.day * world.periods_per_day + state.period, longest, stage.cause, stage.direction, stage.duration,
+        stage.need_w, stage.effect, stage.place, stage.forecast_low_pu, stage.forecast_high_pu, stage.forecast_loading,
     )  # fmt: skip
     for order in world.scenario.upper_orders:
         if order.start_period == state.period % world.periods_per_day:
