@@ -16,17 +16,17 @@ from envs.generate import generate
 from envs.mechanisms import Mechanisms, mechanisms_of
 from envs.phases import quote as speak
 from envs.phases.clear import orders_of, tariffs_of
-from envs.phases.deliver import deliver, enter_events, orders_now
+from envs.phases.deliver import deliver, enter_events
 from envs.phases.outlook import look_ahead
 from envs.phases.route import share_losses
 from envs.phases.safe import promise
 from envs.phases.settle import settle
-from envs.phases.standing import expire_baselines, update_standing
+from envs.phases.standing import expire_baselines, remember_storage, update_standing
 from envs.phases.trigger import open_period
 from envs.phases.verify import verify
 from envs.recorder import Recorder
 from envs.reward import rewards
-from envs.types import HOURS, Announced, Floats, Ints, Plan, Quotes, Stage, State, Trace, Trades
+from envs.types import Announced, Floats, Ints, Plan, Quotes, Stage, State, Trace, Trades
 from envs.world import World
 
 ROLES = ("eno", "aggregator", "prosumer")  # the order of the stages
@@ -95,6 +95,7 @@ class Core:
         world, state, stage, rules = self.world, self.state, self.stage, self.mechanisms
         quotes = speak.quote(world, state, stage, self._decoded("prosumer", action))
         behaviour.corrupt_quotes(rules, state, quotes)
+        speak.file(quotes)
         trades: Trades = rules.trading.clear(orders_of(quotes), tariffs_of(world))
         plan = self.promise(world, state, stage, quotes, rules)
         joined = plan.member != state.aggregator
@@ -131,9 +132,7 @@ class Core:
             trace.trades.reference, traded_wh(trace.trades),
         )  # fmt: skip
         state.schedule_w = trace.quotes.schedule_w
-        # While it carries out an order a battery does not show what it does by itself.
-        free = orders_now(state.events, state.period, self.world.sites) == 0.0
-        state.last_storage_w = np.where(free, trace.verdict.storage_wh / HOURS, state.last_storage_w)
+        remember_storage(state, trace.verdict)
         state.reactive_ppm = trace.quotes.reactive_ppm
         state.voltage_pu = trace.energy.voltage_pu
         expire_baselines(state)

@@ -21,8 +21,11 @@ DAY = 6
 PLACEMENT = 7
 CAST = 8
 SITE_PV_FORECAST = 16
+SITE_PV_PERIOD = 25  # the part of an error that belongs to the period that is forecast
 SITE_LOAD_FORECAST = 32
+SITE_LOAD_PERIOD = 41
 OPERATOR_FORECAST = 48
+OPERATOR_PERIOD = 57
 POLICY = 64
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from envs.grid.routing import path_of
+from envs.phases.outlook import published_w
 from envs.types import GRID, HORIZON, HOURS, PPM, REQUESTS, UPPER, Outcome, Plan, Quotes, Stage, State, Trades
 from envs.world import World
 from ledger.identity import Role
@@ -84,8 +85,8 @@ class Scribe:
     def promises(
         self, b: int, state: State, stage: Stage, quotes: Quotes, trades: Trades, plan: Plan, joined: np.ndarray
     ) -> list[Draft]:
-        """Orders, offers, triggers, dispatches and trades of the coming period."""
-        drafts = self._orders(b, state.period, quotes)
+        """Forecasts, orders, offers, triggers, dispatches and trades of the coming period."""
+        drafts = self._forecasts(b, state) + self._orders(b, state, quotes)
         for i in np.flatnonzero(joined[b]):
             a = int(plan.member[b, i])
             chosen = self.addresses[self.world.sites + a] if a >= 0 else b""
@@ -120,12 +121,22 @@ class Scribe:
             rows.append([k, distance, charge, path_of(world.routes, start, goal)])
         return [Draft(Kind.PATHS, self.eno, 0, [period, rows])]
 
-    def _orders(self, b: int, period: int, quotes: Quotes) -> list[Draft]:
+    def _forecasts(self, b: int, state: State) -> list[Draft]:
+        """What each site expects of itself, its battery aside, and the operator's independent estimate of it."""
+        own = published_w(state)[b].T.tolist()
+        drafts = [Draft(Kind.FORECAST, i, 0, [state.period, net_w]) for i, net_w in enumerate(own)]
+        estimate = state.operator_net_w[b, :HORIZON].T.astype(np.int64).tolist()
+        rows = [list(row) for row in zip(self.addresses, estimate, strict=False)]
+        return [*drafts, Draft(Kind.ESTIMATE, self.eno, 0, [state.period, rows])]
+
+    def _orders(self, b: int, state: State, quotes: Quotes) -> list[Draft]:
+        # The schedule filed is the published forecast and, on top, what the battery and the shift add to it.
+        plan_w = quotes.schedule_w[b].astype(np.int64) - published_w(state)[b, 1:]
         plain = zip(
             quotes.quantity_wh[b].tolist(), quotes.opening_price[b].tolist(), quotes.limit_price[b].tolist(),
             quotes.requote_ppm[b].tolist(), quotes.shed_ppm[b].tolist(),
             np.rint(quotes.storage_w[b]).astype(np.int64).tolist(), micro(quotes.preference[b]),
-            np.rint(quotes.schedule_w[b].T).astype(np.int64).tolist(), strict=True,
+            plan_w.T.tolist(), strict=True,
         )  # fmt: skip
         block_wh, block_price = quotes.block_wh[b], quotes.block_price[b]
         blocks: list[list[list[int]]] = [[] for _ in range(self.world.sites)]
@@ -134,9 +145,9 @@ class Scribe:
         return [
             Draft(
                 Kind.ORDER, i, 0,
-                [period, quantity, opening, limit, requote, blocks[i], storage, shed, schedule, preference],
+                [state.period, quantity, opening, limit, requote, blocks[i], storage, shed, plan, preference],
             )
-            for i, (quantity, opening, limit, requote, shed, storage, preference, schedule) in enumerate(plain)
+            for i, (quantity, opening, limit, requote, shed, storage, preference, plan) in enumerate(plain)
         ]  # fmt: skip
 
     def _offers(self, b: int, period: int, stage: Stage) -> list[Draft]:

@@ -82,11 +82,30 @@ class SiteSettings(Section):
     flexible_load_share: Fraction = 0.2
     pv_output_noise: Annotated[float, Field(ge=0.0, le=0.5)] = 0.08
     load_output_noise: Annotated[float, Field(ge=0.0, le=0.5)] = 0.08
-    forecast_noise: Annotated[float, Field(ge=0.0, le=0.5)] = 0.03
-    operator_forecast_noise: Annotated[float, Field(ge=0.0, le=0.5)] = 0.05
     witness_noise: Annotated[float, Field(ge=0.0, le=0.2)] = 0.01
     degradation_price: Price = 20_000  # per kWh charged or discharged
     discomfort_price: Price = 150_000  # per kWh of load put off
+
+
+class ForecastError(Section):
+    """How a forecast errs, as a share of what the profile expects: bias, and a random part that grows with lead time.
+
+    ``model`` errs about what will be; ``persistence`` says that tomorrow is as yesterday, and errs about that. A
+    perfect forecast is a model with noise and bias 0.
+    """
+
+    kind: Literal["model", "persistence"] = "model"
+    noise: Annotated[float, Field(ge=0.0, le=0.5)] = 0.03  # standard deviation for the coming period
+    bias: Annotated[float, Field(ge=-0.5, le=0.5)] = 0.0  # > 0 expects too much, of generation and of demand
+    growth: Annotated[float, Field(ge=0.0, le=10.0)] = 1.0  # of the variance, a period of lead time
+    correlation: Fraction = 0.0  # of the random errors of two forecasts of the same period
+
+
+class ForecastSettings(Section):
+    """What the sites publish about themselves, and the operator's independent estimate of each site."""
+
+    site: ForecastError = ForecastError()
+    operator: ForecastError = ForecastError(noise=0.05)
 
 
 class MarketSettings(Section):
@@ -190,6 +209,7 @@ class Scenario(Section):
     grid: GridSettings = GridSettings()
     calendar: CalendarSettings = CalendarSettings()
     sites: SiteSettings = SiteSettings()
+    forecasts: ForecastSettings = ForecastSettings()
     market: MarketSettings = MarketSettings()
     upper_orders: tuple[UpperOrder, ...] = ()
     standing: StandingSettings = StandingSettings()

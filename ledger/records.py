@@ -48,6 +48,8 @@ class Kind(IntEnum):
     EQUIVOCATION = 21
     BALLOT = 22
     PATHS = 23
+    FORECAST = 24
+    ESTIMATE = 25
 
 
 _TRANSFERS = (
@@ -75,7 +77,7 @@ FIELDS: dict[Kind, tuple[str, ...]] = {
     Kind.ORDER: (
         "period uint", "quantity_wh int", "opening_price_micro uint", "limit_price_micro uint",
         "requote_ppm uint", "blocks [request uint, volume_wh uint, price_micro uint]", "storage_w int",
-        "shed_ppm uint", "schedule_w ints", "preference_ppm ints",
+        "shed_ppm uint", "plan_w ints", "preference_ppm ints",
     ),
     Kind.TRADE: ("period uint", "buyer address", "seller address", "energy_wh uint", "price_micro uint"),
     Kind.READING: ("period uint", "generated_wh uint", "consumed_wh uint", "storage_wh int"),
@@ -114,6 +116,8 @@ FIELDS: dict[Kind, tuple[str, ...]] = {
     ),
     Kind.BALLOT: ("candidate party",),
     Kind.PATHS: ("period uint", "rows [trade uint, distance_micro_pu uint, charge_micro uint, buses uints]"),
+    Kind.FORECAST: ("period uint", "net_w ints"),
+    Kind.ESTIMATE: ("period uint", "rows [site address, net_w ints]"),
 }  # fmt: skip
 
 _EVERYBODY = frozenset((Role.ENO, Role.AGGREGATOR, Role.PROSUMER))
@@ -132,6 +136,7 @@ SENDERS: dict[Kind, frozenset[Role]] = dict.fromkeys(Kind, _ENO) | {
     Kind.REFUSAL: _EVERYBODY,
     Kind.EQUIVOCATION: _EVERYBODY,
     Kind.BALLOT: _EVERYBODY,
+    Kind.FORECAST: frozenset((Role.PROSUMER,)),
 }
 
 # Paper 000's chain of an event: each kind holds the id of the record of the kind before it.

@@ -132,6 +132,31 @@ def _reactive_ppm(world: World, action: Floats) -> Ints:
     return np.rint(action[:, :, -1] * PPM).astype(np.int64)
 
 
+@njit(cache=True)
+def _tidy(block_wh, block_price):
+    """Blocks with volume first; an empty one has the price of the block before it, as if it had not been quoted."""
+    worlds, requests, sites, blocks = block_wh.shape
+    for b in range(worlds):
+        for r in range(requests):
+            for i in range(sites):
+                used = 0
+                for m in range(blocks):
+                    if block_wh[b, r, i, m] > 0:
+                        block_wh[b, r, i, used] = block_wh[b, r, i, m]
+                        block_price[b, r, i, used] = block_price[b, r, i, m]
+                        used += 1
+                for m in range(used, blocks):
+                    block_wh[b, r, i, m] = 0
+                    block_price[b, r, i, m] = block_price[b, r, i, m - 1] if m > 0 else 0
+
+
+def file(quotes: Quotes) -> None:
+    """Bring what was said, lies included, to what the ledger holds of it; all that follows is computed from that."""
+    quotes.schedule_w[:] = np.rint(quotes.schedule_w)
+    quotes.preference = np.rint(quotes.preference * PPM) / PPM
+    _tidy(quotes.block_wh, quotes.block_price)
+
+
 def quote(world: World, state: State, stage: Stage, action: Floats) -> Quotes:
     """Stage three, the prosumers: limit order, flexibility blocks, set points, schedule, choice of aggregator.
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from envs.types import HORIZON, PPM, Ints, State, Trades, Verdict
+from envs.phases.deliver import orders_now
+from envs.types import HORIZON, HOURS, PPM, Ints, State, Trades, Verdict
 from envs.world import World
 from ledger.reputation import composite_score, execution_score_ppm, update_credit_ppm
 
@@ -69,6 +70,12 @@ def _composite(world: World, state: State, trades: Trades, verdict: Verdict) -> 
     amount = verdict.generated_wh + verdict.consumed_wh
     score = composite_score(np.abs(contracted), real, amount, alpha, PPM - alpha)
     return np.where(score.defined, score.score_ppm, state.score_ppm)
+
+
+def remember_storage(state: State, verdict: Verdict) -> None:
+    """Keep each battery's power; while it carries out an order it does not show what it does by itself."""
+    free = orders_now(state.events, state.period, verdict.storage_wh.shape[1]) == 0.0
+    state.last_storage_w = np.where(free, verdict.storage_wh / HOURS, state.last_storage_w)
 
 
 def expire_baselines(state: State) -> None:

@@ -40,12 +40,12 @@ def _baseline(schedule, estimate, activity, last_storage, fixed, fixed_w, rule, 
                     value = guess
                 elif rule == 2:
                     value = min(max(value, guess - slack), guess + slack)
-                out[b, h, i] = fixed_w[b, h, i] if fixed[b, h, i] else value
+                out[b, h, i] = fixed_w[b, h, i] if fixed[b, h, i] else np.rint(value)
 
 
 def expected_injection(world: World, state: State) -> Floats:
-    """(B, HORIZON, N) W: the baseline of the coming periods; fixed where an event has already been measured against
-    it.
+    """(B, HORIZON, N) whole W: the baseline of the coming periods; fixed where an event has already been measured
+    against it.
     """
     market = world.scenario.market
     out = np.empty_like(state.schedule_w)
