@@ -37,7 +37,7 @@ def worst_period(world: World, book: DayBook) -> int:
     return int(np.argmax(np.where(beyond > 0.0, beyond, beyond if not (over > 0.0).any() else over * 1e-3)))
 
 
-def _places(world: World) -> tuple[np.ndarray, np.ndarray]:
+def places(world: World) -> tuple[np.ndarray, np.ndarray]:
     """Where buses are drawn: the net's own places, the root just above what it feeds (nets place it anywhere)."""
     feeder = world.feeder
     x, y = feeder.position[:, 0].copy(), feeder.position[:, 1].copy()
@@ -49,7 +49,7 @@ def _places(world: World) -> tuple[np.ndarray, np.ndarray]:
 
 def _map(axis: Axes, world: World, voltage: np.ndarray, loading: np.ndarray, norm: BoundaryNorm) -> None:
     feeder, colours = world.feeder, ListedColormap(STEPS)
-    x, y = _places(world)
+    x, y = places(world)
     limit = world.scenario.grid.loading_limit
     for bus in range(1, feeder.bus_count):
         up = int(feeder.parent[bus])

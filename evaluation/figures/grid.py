@@ -69,7 +69,7 @@ def voltage_picture(study: Study) -> Picture:
 
 
 def loading_picture(study: Study) -> Picture:
-    """Transformer loading with and without the orders."""
+    """Loading of the transformer (of the lines, where there is none) with and without the orders."""
 
     def paint(figure: Figure) -> None:
         for axis, part in zip(panels(figure, [p.name for p in study.parts]), study.parts, strict=True):
@@ -88,6 +88,7 @@ def loading_picture(study: Study) -> Picture:
             axis.set_ylim(0, max(limit, float(twin.max()), float(real.max())) * 1.2)
             axis.legend(loc="upper right", ncols=2)
 
-    title = "Transformer loading over the day"
-    caption = f"Most loaded transformer, seed {study.seeds[0]}. Shaded: what the orders took off."
+    kind = "transformer" if study.parts[0].world.feeder.is_transformer.any() else "line"
+    title = f"{kind.capitalize()} loading over the day"
+    caption = f"Most loaded {kind}, seed {study.seeds[0]}. Shaded: what the orders took off."
     return Picture(title, caption, draw(paint, *panel_size(len(study.parts)), title))
