@@ -16,6 +16,9 @@ the few others are solved exactly (dual simplex), and every block is checked aga
 answer is then optimal to rounding. A failed check lets ADMM go on and takes more blocks as open next time;
 the last attempt takes all of them and, if that has no solution, proves the rows infeasible. Without a
 solution the rule restores the equality rows, cheapest block first, and reports converged = False.
+
+Where the merit order of the award rows breaks no other row it is the optimum (`envs.dispatch.merit`), with the same
+tie rule, and needs no rounds.
 """
 
 from __future__ import annotations
@@ -25,15 +28,17 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from envs.dispatch.base import DEFAULTS, Dispatch, DispatchSettings, checked, empty_answer
+from envs.dispatch.base import ADMM, DEFAULTS, MERIT_ORDER, Dispatch, DispatchSettings, checked, empty_answer
 from envs.dispatch.blocks import move_row, totals, worst_violation
 from envs.dispatch.dual_simplex import INFEASIBLE, OPTIMAL
+from envs.dispatch.merit import fill_by_merit
 from envs.dispatch.polish import Sharing, polish, scaled, share_equal_offers
 
 CHECK_EVERY = 10  # rounds between looks at the residuals
 FIRST_POLISH = 5e-2  # relative residual at which the first polish is tried; a failed one waits as long again
 LAST_POLISH = 200  # rounds after which every block is taken as open
 OPEN_WITHIN = 0.05  # margin, relative to the largest price, within which the first polish leaves blocks open
+DIRECT = 1e-12  # violation, relative to the largest block, up to which the merit order counts as keeping the rows
 BALANCE = 10.0  # ratio of the residuals beyond which rho is changed
 BALANCE_ROUNDS = 100  # rho is constant afterwards: convergence is proved for a constant one
 
@@ -133,7 +138,8 @@ def _iterate(
         if not looking:
             continue
         dual = _stationarity(share, rho, x - x_before, u, broadcast_before) / price_scale
-        last = rounds >= min(LAST_POLISH, max_iterations)
+        settled = max(primal, dual) <= tolerance
+        last = rounds >= min(LAST_POLISH, max_iterations) or settled
         if finish and (last or (rounds >= next_try and max(primal, dual) <= FIRST_POLISH)):
             y[:] = -rho * u
             within = np.inf if last else open_within
@@ -141,7 +147,7 @@ def _iterate(
             if status == OPTIMAL or last:
                 return rounds, status
             next_try, open_within = 2 * rounds, 2.0 * open_within
-        elif max(primal, dual) <= tolerance:
+        elif settled:
             y[:] = -rho * u
             return rounds, OPTIMAL
         if rounds <= BALANCE_ROUNDS:
@@ -181,13 +187,19 @@ def _solve_world(
     max_iterations: int,
     tolerance: float,
     finish: bool,
+    direct: bool,
     q: np.ndarray,
     x: np.ndarray,
     dual: np.ndarray,
-) -> tuple[int, float, bool]:
-    """One world in place; (rounds, worst scaled row violation, converged)."""
-    share = scaled(a, lower, upper)
+) -> tuple[int, float, bool, int]:
+    """One world in place; (rounds, worst scaled row violation, converged, method)."""
     price_scale, kw_scale = max(np.abs(price).max(), 1e-9), max(size.max(), 1e-9)
+    if finish and direct:
+        residual = fill_by_merit(price, size, a, lower, upper, q, x, dual)
+        if residual <= DIRECT * kw_scale:
+            return 1, residual, True, MERIT_ORDER
+        q[:], x[:], dual[:] = 0.0, 0.0, 0.0
+    share = scaled(a, lower, upper)
     tolerance_kw = tolerance * kw_scale
     y = np.zeros(len(lower))
     rounds, status = 0, INFEASIBLE
@@ -206,7 +218,7 @@ def _solve_world(
     for r in range(len(lower)):
         dual[r] = y[r] * share.scale[r]
     residual = worst_violation(a, lower, upper, share.scale, x)
-    return rounds, residual, status == OPTIMAL
+    return rounds, residual, status == OPTIMAL, ADMM
 
 
 @njit(cache=True)
@@ -235,17 +247,19 @@ def _solve_batch(
     max_iterations: int,
     tolerance: float,
     finish: bool,
+    direct: bool,
     q: np.ndarray,
     x: np.ndarray,
     iterations: np.ndarray,
     residual: np.ndarray,
     converged: np.ndarray,
     dual: np.ndarray,
+    method: np.ndarray,
 ) -> None:
     for w in range(len(active)):
         if active[w]:
             n = rows[w]
-            iterations[w], residual[w], converged[w] = _solve_world(
+            iterations[w], residual[w], converged[w], method[w] = _solve_world(
                 price[w],
                 size[w],
                 a[w, :n],
@@ -254,6 +268,7 @@ def _solve_batch(
                 max_iterations,
                 tolerance,
                 finish,
+                direct,
                 q[w],
                 x[w],
                 dual[w, :n],
@@ -276,5 +291,5 @@ def solve(
     """
     problem = checked(price, size, a, lower, upper, rows, active, settings)
     answer = empty_answer(problem)
-    _solve_batch(*problem, settings.max_iterations, settings.tolerance, settings.polish, *answer)
+    _solve_batch(*problem, settings.max_iterations, settings.tolerance, settings.polish, settings.direct, *answer)
     return answer

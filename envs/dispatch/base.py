@@ -23,9 +23,14 @@ class DispatchSettings(NamedTuple):
     max_iterations: int = 2000
     tolerance: float = 1e-6  # relative to the largest quantity (rows) and the largest price (optimality)
     polish: bool = True  # finish ADMM's last digits exactly, see `envs.dispatch.admm`
+    direct: bool = True  # with the polish: take the merit order, without rounds, where it is the optimum
 
 
 DEFAULTS = DispatchSettings()
+
+# How a world was solved.
+METHODS = ("none", "merit order", "ADMM", "mixed-integer programme")
+NO_METHOD, MERIT_ORDER, ADMM, MIXED_INTEGER = range(len(METHODS))
 
 
 class Dispatch(NamedTuple):
@@ -37,6 +42,7 @@ class Dispatch(NamedTuple):
     residual_kw: np.ndarray  # (worlds,) worst row violation, rows scaled to a mean-square coefficient of 1
     converged: np.ndarray  # (worlds,) bool: the rows hold and the cost is the least
     duals: np.ndarray  # (worlds, rows): what one unit more of a row's bound costs
+    method: np.ndarray  # (worlds,) int64 index into METHODS
 
 
 class Problem(NamedTuple):
@@ -114,4 +120,5 @@ def empty_answer(problem: Problem) -> Dispatch:
         np.zeros(worlds),
         np.ones(worlds, np.bool_),
         np.zeros(problem.lower.shape),
+        np.full(worlds, NO_METHOD, np.int64),
     )

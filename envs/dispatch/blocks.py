@@ -61,36 +61,33 @@ def move_row(
     """
     missing = target - row_value(a, x, r)
     sign = 1.0 if missing > 0.0 else -1.0
-    floor = -np.inf  # unit cost of the blocks used up so far
-    while sign * missing > 0.0:
-        best, reach = np.inf, 0.0
-        for i in range(q.shape[0]):
-            if a[r, i] == 0.0:
-                continue
-            for m in range(q.shape[1]):
-                room = _room(size[i, m], q[i, m], sign * a[r, i])
-                cost = sign * price[i, m] / a[r, i]
-                if room > 0.0 and floor < cost <= best:
-                    reach = (reach if cost == best else 0.0) + abs(a[r, i]) * room
-                    best = cost
-        if best == np.inf:
-            break
+    blocks = q.shape[1]
+    cost, place, room = np.empty(q.size), np.empty(q.size, np.int64), np.empty(q.size)
+    count = 0
+    for i in range(q.shape[0]):
+        for m in range(blocks):
+            left = _room(size[i, m], q[i, m], sign * a[r, i])
+            if left > 0.0:
+                cost[count], place[count], room[count] = sign * price[i, m] / a[r, i], i * blocks + m, left
+                count += 1
+    order = np.argsort(cost[:count], kind="mergesort")
+    first = 0
+    while sign * missing > 0.0 and first < count:
+        last, reach = first, 0.0
+        while last < count and cost[order[last]] == cost[order[first]]:
+            k = order[last]
+            reach += abs(a[r, place[k] // blocks]) * room[k]
+            last += 1
         share = min(1.0, abs(missing) / reach)
-        for i in range(q.shape[0]):
-            if a[r, i] == 0.0:
-                continue
-            for m in range(q.shape[1]):
-                if sign * price[i, m] / a[r, i] == best:
-                    up = sign * a[r, i] > 0.0
-                    step = share * _room(size[i, m], q[i, m], sign * a[r, i])
-                    if share < 1.0:
-                        q[i, m] += step if up else -step
-                    else:
-                        q[i, m] = size[i, m] if up else 0.0
-        floor = best
+        for k in order[first:last]:
+            i, m = place[k] // blocks, place[k] % blocks
+            up = sign * a[r, i] > 0.0
+            if share < 1.0:
+                q[i, m] += share * room[k] if up else -share * room[k]
+            else:
+                q[i, m] = size[i, m] if up else 0.0
         missing -= sign * share * reach
-        if share < 1.0:
-            break
+        first = last if share == 1.0 else count
     totals(q, x)
 
 

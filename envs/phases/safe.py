@@ -35,6 +35,7 @@ from envs.types import (
 from envs.world import World
 
 CUT_LOOPS = 20
+RESOLVED = 1e6  # parts of a Wh in which claims to the last Wh are compared: equal ones tie, whatever rounding did
 UNCURED = 10.0  # price of a violated limit's relief by nobody, in ceilings of the market
 UNCURED_KW = 1e-6
 
@@ -84,7 +85,7 @@ def _integer_orders(active, reopened, x_kw, size_wh, member, admitted, most_wh, 
             for i in range(sites):
                 inside = member[b, i] == a
                 caps[i] = size_wh[b, i, 0] + size_wh[b, i, 1] if inside else 0
-                want[i] = min(max(x_kw[b, i] * 1000.0 * HOURS, 0.0), caps[i])
+                want[i] = min(max(np.rint(x_kw[b, i] * 1000.0 * HOURS * RESOLVED) / RESOLVED, 0.0), caps[i])
                 total += want[i]
                 most += caps[i]
             if reopened[b]:

@@ -74,9 +74,10 @@ def assert_blocks_and_rows_hold(case: Case, answer) -> None:
 
 @pytest.mark.parametrize("limits", [0, 1, 2, 3])
 @pytest.mark.parametrize("negative_prices", [False, True])
-def test_admm_reaches_the_optimum(limits: int, negative_prices: bool) -> None:
+@pytest.mark.parametrize("direct", [True, False])
+def test_admm_reaches_the_optimum(limits: int, negative_prices: bool, direct: bool) -> None:
     case = random_cases(40, limits, seed=10 + limits, negative_prices=negative_prices)
-    answer = admm.solve(*case)
+    answer = admm.solve(*case, DispatchSettings(direct=direct))
     assert answer.converged.all()
     assert_blocks_and_rows_hold(case, answer)
     optimum = np.array([linear_programme(case, world).fun for world in range(40)])
