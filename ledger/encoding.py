@@ -50,26 +50,49 @@ def _head(size: int, short_tag: int, long_tag: int) -> bytes:
     return bytes((long_tag + width - 1,)) + size.to_bytes(width, "big")
 
 
-# Most ledger integers are small (Wh of a quarter hour, prices); looking them up beats building them.
-_SMALL_END = 1 << 14
-_SMALL = tuple(map(_encode_integer, range(_SMALL_END)))
 _BYTES_HEADS = tuple(_head(size, 0xA0, 0xE0) for size in range(_SHORT))
 _LIST_HEADS = tuple(_head(size, 0xC0, 0xE8) for size in range(_SHORT))
+
+
+class _Integers(dict[int, bytes]):
+    """Integers met before and their bytes: most of a ledger's come again, and looking them up beats building them.
+
+    True and 1.0 would find 1's: a key must be known to be an int.
+    """
+
+    def __missing__(self, value: int) -> bytes:
+        data = _encode_integer(value)
+        if len(self) >= _MOST_INTEGERS:
+            self.clear()
+        self[value] = data
+        return data
+
+
+_MOST_INTEGERS = 1 << 16
+INTEGERS = _Integers()
+
+
+def list_head(size: int) -> bytes:
+    """The first bytes of a list of `size` items, which follow."""
+    return _LIST_HEADS[size] if size < _SHORT else _head(size, 0xC0, 0xE8)
+
+
+def byte_string(value: bytes) -> bytes:
+    """The encoding of a byte string."""
+    size = len(value)
+    return (_BYTES_HEADS[size] if size < _SHORT else _head(size, 0xA0, 0xE0)) + value
 
 
 def _append_list(items: list[Value] | tuple[Value, ...], parts: list[bytes], depth: int) -> None:
     if depth >= MAX_DEPTH:
         raise EncodingError(f"lists nested deeper than {MAX_DEPTH}")
-    size = len(items)
-    parts.append(_LIST_HEADS[size] if size < _SHORT else _head(size, 0xC0, 0xE8))
+    parts.append(list_head(len(items)))
     for item in items:
         kind = type(item)
         if kind is int:
-            parts.append(_SMALL[item] if 0 <= item < _SMALL_END else _encode_integer(item))
+            parts.append(INTEGERS[item])
         elif kind is bytes:
-            size = len(item)
-            parts.append(_BYTES_HEADS[size] if size < _SHORT else _head(size, 0xA0, 0xE0))
-            parts.append(item)
+            parts.append(byte_string(item))
         elif kind is list or kind is tuple:
             _append_list(item, parts, depth + 1)
         else:

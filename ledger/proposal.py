@@ -38,14 +38,14 @@ def history_drafts(roster: Roster, history: History | None) -> list[Draft]:
     ]
 
 
-def _fill_links(draft: Draft, events: dict[int, Event], state: ChainState) -> Body:
+def _fill_links(kind: Kind, number: int, draft: Body, events: dict[int, Event], state: ChainState) -> Body:
     """The draft's body with the ids of its event's earlier records where it left them out."""
-    body = list(draft.body)
-    event = events.get(draft.event, state.events.get(draft.event, {}))
-    predecessor = PREDECESSOR[draft.kind]
+    body = list(draft)
+    event = events.get(number, state.events.get(number, {}))
+    predecessor = PREDECESSOR[kind]
     if predecessor is not None and body and body[0] == b"" and predecessor in event:
         body[0] = event[predecessor].id
-    if draft.kind is Kind.ATX and len(body) > 1 and not body[1]:
+    if kind is Kind.ATX and len(body) > 1 and not body[1]:
         body[1] = [event[kind].id for kind in (Kind.TTX, Kind.DTX, Kind.VTX) if kind in event]
     return body
 
@@ -57,16 +57,17 @@ def make_records(state: ChainState, roster: Roster, drafts: Sequence[Draft], fir
     nonces: dict[bytes, int] = {}
     events: dict[int, Event] = {}
     records = []
-    for draft in map(Draft._make, (*first, *drafts)):
-        sender = roster.member(draft.sender).address
-        nonce = nonces.get(sender, state.nonces.get(sender, 0)) + 1
-        nonces[sender] = nonce
-        linked = draft.kind in PREDECESSOR
-        body = _fill_links(draft, events, state) if linked else list(draft.body)
-        record = Record.create(state.chain_id, Kind(draft.kind), sender, nonce, expiry, draft.event, body)
-        if linked:
-            known = events.get(draft.event, state.events.get(draft.event, {}))
-            events[draft.event] = known | {record.kind: Link(record.id, height)}
+    for kind, index, event, draft in (*first, *drafts):
+        sender = roster.member(index).address
+        nonce = nonces.get(sender) or state.nonces.get(sender, 0)
+        nonces[sender] = nonce = nonce + 1
+        if kind in PREDECESSOR:
+            body = _fill_links(kind, event, draft, events, state)
+            record = Record.create(state.chain_id, kind, sender, nonce, expiry, event, body)
+            known = events.get(event, state.events.get(event, {}))
+            events[event] = known | {kind: Link(record.id, height)}
+        else:
+            record = Record.create(state.chain_id, kind, sender, nonce, expiry, event, list(draft))
         records.append(record)
     return records
 

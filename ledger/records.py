@@ -9,13 +9,13 @@ precedes), key (33), signature (64, or empty), uints and ints (lists), hashes (l
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from enum import IntEnum
-from typing import Any, NamedTuple
+from hashlib import sha256
+from typing import NamedTuple
 
-from .encoding import Body, EncodingError, Value, decode, encode
+from .encoding import INTEGERS, MAX_BYTES, Body, EncodingError, Value, byte_string, decode, list_head
+from .fields import Encoder, Field, SchemaError, encoder_of, is_bytes, is_uint, misfit, parse_field
 from .identity import Role
 from .merkle import leaf_hash
 
@@ -148,10 +148,6 @@ PREDECESSOR: dict[Kind, Kind | None] = {
 }
 
 
-class SchemaError(EncodingError):
-    """A record that does not fit the table of fields."""
-
-
 class Draft(NamedTuple):
     """A record to be: sender is the node's index in the roster, event 0 means none."""
 
@@ -161,85 +157,17 @@ class Draft(NamedTuple):
     body: Body
 
 
-_Check = Callable[[Any], bool]
+SCHEMAS: dict[Kind, tuple[Field, ...]] = {kind: tuple(map(parse_field, texts)) for kind, texts in FIELDS.items()}
 
 
-def _is_uint(value: Any) -> bool:
-    return type(value) is int and value >= 0
-
-
-def _is_int(value: Any) -> bool:
-    return type(value) is int
-
-
-def _is_bytes(value: Any) -> bool:
-    return type(value) is bytes
-
-
-def _sized(*sizes: int) -> _Check:
-    return lambda value: type(value) is bytes and len(value) in sizes
-
-
-def _all(check: _Check) -> _Check:
-    return lambda value: type(value) in (list, tuple) and all(map(check, value))
-
-
-def _rows(checks: tuple[_Check, ...]) -> _Check:
-    def check_rows(rows: Any) -> bool:
-        if type(rows) not in (list, tuple):
-            return False
-        for row in rows:
-            if type(row) not in (list, tuple) or len(row) != len(checks):
-                return False
-            for check, item in zip(checks, row, strict=True):
-                if not check(item):
-                    return False
-        return True
-
-    return check_rows
-
-
-_TYPES: dict[str, _Check] = {
-    "uint": _is_uint, "int": _is_int, "bytes": _is_bytes, "address": _sized(20), "party": _sized(20, 0),
-    "hash": _sized(32, 0),
-    "key": _sized(33), "signature": _sized(64, 0), "uints": _all(_is_uint), "ints": _all(_is_int),
-    "hashes": _all(_sized(32)),
-}  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """A field of a body: its name, the text of its type, its column names when it holds rows."""
-
-    name: str
-    type_name: str
-    columns: tuple[str, ...]
-    column_types: tuple[str, ...]
-    check: _Check
-
-
-def _parse_field(text: str) -> Field:
-    rows = re.fullmatch(r"(\w+) \[(.+)\]", text)
-    if rows is None:
-        name, type_name = text.split(" ")
-        return Field(name, type_name, (), (), _TYPES[type_name])
-    names, types = zip(*(column.split(" ") for column in rows[2].split(", ")), strict=True)
-    check = _rows(tuple(_TYPES[type_name] for type_name in types))
-    return Field(rows[1], f"[{rows[2]}]", names, types, check)
-
-
-SCHEMAS: dict[Kind, tuple[Field, ...]] = {kind: tuple(map(_parse_field, texts)) for kind, texts in FIELDS.items()}
+ENCODERS: dict[Kind, Encoder] = {kind: encoder_of(kind.name, fields) for kind, fields in SCHEMAS.items()}
 
 
 def validate_body(kind: Kind, body: Sequence[Value]) -> None:
     """SchemaError when the body's length or a field's type is not the table's."""
-    schema = SCHEMAS[kind]
-    if len(body) != len(schema):
-        names = ", ".join(field.name for field in schema)
-        raise SchemaError(f"{kind.name} has {len(body)} fields; allowed: {len(schema)} ({names})")
-    for field, value in zip(schema, body, strict=True):
-        if not field.check(value):
-            raise SchemaError(f"{kind.name}.{field.name} is no {field.type_name}: {str(value)[:60]}")
+    found = misfit(kind.name, SCHEMAS[kind], body)
+    if found is not None:
+        raise found
 
 
 class Record(NamedTuple):
@@ -260,9 +188,18 @@ class Record(NamedTuple):
         cls, chain_id: bytes, kind: Kind, sender: bytes, nonce: int, expiry: int, event: int, body: Body
     ) -> Record:
         """A validated record; SchemaError or EncodingError where the body is not allowed."""
-        validate_body(kind, body)
-        raw = encode([RECORD_VERSION, chain_id, int(kind), sender, nonce, expiry, event, body])
-        return cls(chain_id, kind, sender, nonce, expiry, event, body, raw, leaf_hash(raw))
+        if type(sender) is not bytes or len(sender) != 20 or type(chain_id) is not bytes:
+            raise SchemaError("a record's chain id or sender has the wrong type")
+        if not (is_uint(nonce) and is_uint(expiry) and is_uint(event)):
+            raise SchemaError("a record's nonce, expiry and event are unsigned integers")
+        raw = b"".join((
+            _START, byte_string(chain_id), INTEGERS[kind], _SENDER, sender, INTEGERS[nonce], INTEGERS[expiry],
+            INTEGERS[event], ENCODERS[kind](body),
+        ))  # fmt: skip
+        if len(raw) > MAX_BYTES:
+            raise EncodingError(f"{len(raw)} bytes exceed the limit of {MAX_BYTES}")
+        values = (chain_id, kind, sender, nonce, expiry, event, body, raw, sha256(b"\x00" + raw).digest())
+        return tuple.__new__(cls, values)  # a named tuple's own constructor takes twice the time
 
     @classmethod
     def from_bytes(cls, raw: bytes) -> Record:
@@ -275,12 +212,15 @@ class Record(NamedTuple):
             raise SchemaError(f"record version {str(version)[:20]} is not {RECORD_VERSION}")
         if type(kind) is not int or kind not in _KINDS:
             raise SchemaError(f"record kind {str(kind)[:20]} is unknown")
-        if not (_is_bytes(chain_id) and _is_bytes(sender) and len(sender) == 20 and type(body) is list):
+        if not (is_bytes(chain_id) and is_bytes(sender) and len(sender) == 20 and type(body) is list):
             raise SchemaError("a record's chain id, sender or body has the wrong type")
-        if not (_is_uint(nonce) and _is_uint(expiry) and _is_uint(event)):
+        if not (is_uint(nonce) and is_uint(expiry) and is_uint(event)):
             raise SchemaError("a record's nonce, expiry and event are unsigned integers")
         validate_body(_KINDS[kind], body)
         return cls(chain_id, _KINDS[kind], sender, nonce, expiry, event, body, raw, leaf_hash(raw))
 
 
+# What a record's bytes begin with, up to its chain id, and before its sender.
+_START = list_head(8) + INTEGERS[RECORD_VERSION]
+_SENDER = byte_string(bytes(20))[:1]
 _KINDS = {int(kind): kind for kind in Kind}
