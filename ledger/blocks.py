@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -93,7 +93,8 @@ def vote_digest(block_hash: bytes) -> bytes:
     return sha256(_VOTE_TAG + block_hash).digest()
 
 
-def rows_root(rows: Sequence[Submission] | Sequence[Vote]) -> bytes:
+@lru_cache(maxsize=64)  # asked for by a block's producer and by its check
+def rows_root(rows: tuple[Submission, ...] | tuple[Vote, ...]) -> bytes:
     """Merkle root over submissions or votes, signatures included."""
     return merkle.root([merkle.leaf_hash(encode(tuple(row))) for row in rows])
 

@@ -12,7 +12,7 @@ from . import merkle
 from .blocks import Block, block_digest, rows_root, submission_digest, trade_root, vote_digest
 from .check_records import RULES, Examination
 from .faults import Fault, FaultCode, LedgerFault
-from .identity import verify
+from .identity import Role, verify
 from .params import Signing
 from .records import SENDERS, Kind, Record
 from .state import NO_HASH, ChainState, Change, Refusal, refused_producers
@@ -26,11 +26,7 @@ def examine(state: ChainState, block: Block) -> Change:
     _check_roots(work)
     _check_submissions(work)
     _check_producer_signature(work)
-    for position, record in enumerate(block.records):
-        _check_sender(work, position, record)
-        rule = RULES.get(record.kind)
-        if rule is not None:
-            rule(work, position, record)
+    _check_records(work)
     return work.change
 
 
@@ -125,7 +121,7 @@ def _check_refusal(work: Examination, position: int, record: Record, earlier: li
 
 def _check_roots(work: Examination) -> None:
     header, block = work.block.header, work.block
-    root = merkle.root([record.id for record in block.records])
+    root = merkle.remembered_root(tuple([record.id for record in block.records]))
     if header.records_root != root:
         position, whose = _first_changed(work)
         work.refuse(FaultCode.RECORDS_ROOT, f"root of the records is wrong{whose}", position)
@@ -158,7 +154,7 @@ def submission_roots(records: tuple[Record, ...], signing: Signing) -> list[tupl
     by_sender: dict[bytes, list[bytes]] = {}
     for record in records:
         by_sender.setdefault(record.sender, []).append(record.id)
-    return [(sender, merkle.root(ids)) for sender, ids in by_sender.items()]
+    return [(sender, merkle.remembered_root(tuple(ids))) for sender, ids in by_sender.items()]
 
 
 def _check_submissions(work: Examination) -> None:
@@ -188,21 +184,32 @@ def _check_producer_signature(work: Examination) -> None:
     work.require(sound, FaultCode.PRODUCER_SIGNATURE, "the producer did not sign this header")
 
 
-def _check_sender(work: Examination, position: int, record: Record) -> None:
-    state, height, sender = work.state, work.block.header.height, record.sender
-    if record.chain_id != state.chain_id:
-        work.refuse(FaultCode.CHAIN_ID, "record of another chain", position)
-    if sender not in work.roles:  # first of this sender in the block
-        standing = state.standing(sender, height)
-        if standing is not None:
-            work.refuse(standing, f"{sender.hex()} may not write at height {height}", position)
-        work.roles[sender] = state.role(sender)
-    if work.roles[sender] not in SENDERS[record.kind]:
-        work.refuse(FaultCode.ROLE, f"{record.kind.name} is not for {sender.hex()} to write", position)
-    nonces = work.change.nonces
-    last = nonces[sender] if sender in nonces else state.nonces.get(sender, 0)
-    if record.nonce <= last:
-        work.refuse(FaultCode.NONCE, f"nonce {record.nonce} after {last}: a replay or out of order", position)
-    nonces[sender] = record.nonce
-    if record.expiry < height:
-        work.refuse(FaultCode.EXPIRED, f"expired at height {record.expiry}", position)
+def _check_records(work: Examination) -> None:
+    """Record by record: chain, sender, nonce, expiry, then what is particular to its kind."""
+    chain_id, height, nonces = work.state.chain_id, work.block.header.height, work.change.nonces
+    earlier = work.state.nonces
+    roles: dict[bytes, Role | None] = {}  # of the senders met so far
+    for position, record in enumerate(work.block.records):
+        own_chain_id, kind, sender, nonce, expiry, *_ = record
+        if own_chain_id != chain_id:
+            work.refuse(FaultCode.CHAIN_ID, "record of another chain", position)
+        if sender not in roles:
+            roles[sender] = _role_in_good_standing(work, position, sender)
+        if roles[sender] not in SENDERS[kind]:
+            work.refuse(FaultCode.ROLE, f"{kind.name} is not for {sender.hex()} to write", position)
+        last = nonces[sender] if sender in nonces else earlier.get(sender, 0)
+        if nonce <= last:
+            work.refuse(FaultCode.NONCE, f"nonce {nonce} after {last}: a replay or out of order", position)
+        nonces[sender] = nonce
+        if expiry < height:
+            work.refuse(FaultCode.EXPIRED, f"expired at height {expiry}", position)
+        if kind in RULES:
+            RULES[kind](work, position, record)
+
+
+def _role_in_good_standing(work: Examination, position: int, sender: bytes) -> Role | None:
+    height = work.block.header.height
+    standing = work.state.standing(sender, height)
+    if standing is not None:
+        work.refuse(standing, f"{sender.hex()} may not write at height {height}", position)
+    return work.state.role(sender)

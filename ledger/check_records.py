@@ -26,7 +26,6 @@ class Examination:
     state: ChainState
     block: Block
     change: Change = field(default_factory=Change)
-    roles: dict[bytes, Role | None] = field(default_factory=dict)  # of the senders met so far
 
     def refuse(self, code: FaultCode, detail: str, record: int | None = None) -> None:
         """Raise LedgerFault for this block, or for the record at a position of it.

@@ -120,15 +120,22 @@ def _read_size(data: bytes, position: int, width: int) -> tuple[int, int]:
     return size, end
 
 
-def _read_integer(data: bytes, position: int, width: int) -> tuple[int, int]:
-    end = position + width
+_LIST_TAG = 0xC0
+_VALUES: dict[bytes, int] = {}  # integers read before, by their bytes
+
+
+def _read_integer(data: bytes, start: int, end: int) -> int:
+    """The integer whose bytes, tag first, are data[start:end]."""
     if end > len(data):
         raise EncodingError("bytes end inside an integer")
-    value = int.from_bytes(data[position:end], "big", signed=True)
+    value = int.from_bytes(data[start + 1 : end], "big", signed=True)
     bits = value.bit_length() if value >= 0 else (~value).bit_length()
-    if bits // 8 + 1 != width or 0 <= value < 128:
+    if bits // 8 + 2 != end - start or 0 <= value < 128:
         raise EncodingError("integer is not minimal")
-    return value, end
+    if len(_VALUES) >= _MOST_INTEGERS:
+        _VALUES.clear()
+    _VALUES[data[start:end]] = value
+    return value
 
 
 def _read_list(data: bytes, position: int, count: int, depth: int) -> tuple[list[Value], int]:
@@ -137,12 +144,26 @@ def _read_list(data: bytes, position: int, count: int, depth: int) -> tuple[list
     if count > len(data) - position:  # an item takes a byte at least: a false count never allocates
         raise EncodingError("bytes end inside a list")
     items: list[Value] = []
-    for _ in range(count):
-        if position < len(data) and data[position] < 0x80:
-            items.append(data[position])
+    size = len(data)
+    for _ in range(count):  # what a record mostly holds is read here, the rest by `_read`
+        tag = data[position] if position < size else _LIST_TAG
+        if tag < 0x80:
+            items.append(tag)
             position += 1
+        elif tag < 0xA0:
+            end = position + tag - 0x7E
+            value = _VALUES.get(data[position:end])
+            items.append(_read_integer(data, position, end) if value is None else value)
+            position = end
+        elif tag < _LIST_TAG and position + tag - 0x9F <= size:
+            end = position + tag - 0x9F
+            items.append(data[position + 1 : end])
+            position = end
         else:
-            item, position = _read(data, position, depth + 1)
+            if _LIST_TAG <= tag < 0xE0 and position < size:
+                item, position = _read_list(data, position + 1, tag - _LIST_TAG, depth + 1)
+            else:
+                item, position = _read(data, position, depth + 1)
             items.append(item)
     return items, position
 
@@ -155,7 +176,8 @@ def _read(data: bytes, position: int, depth: int) -> tuple[Value, int]:
     if tag < 0x80:
         return tag, position
     if tag < 0xA0:
-        return _read_integer(data, position, tag - 0x7F)
+        end = position + tag - 0x7F
+        return _read_integer(data, position - 1, end), end
     if tag < 0xC0:
         size = tag - 0xA0
     elif tag < 0xE0:

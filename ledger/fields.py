@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .encoding import INTEGERS, Body, EncodingError, byte_string, encode, list_head
+from .encoding import INTEGERS, Body, EncodingError, byte_string, list_head
 
 Check = Callable[[Any], bool]
 Encoder = Callable[[Body], bytes]
@@ -40,19 +40,8 @@ def _sized(*sizes: int) -> Check:
     return lambda value: type(value) is bytes and len(value) in sizes
 
 
-_INT = {int}
-
-
-def _are_ints(values: Any) -> bool:
-    return type(values) in (list, tuple) and {*map(type, values)} <= _INT
-
-
-def _are_uints(values: Any) -> bool:
-    return _are_ints(values) and (not values or min(values) >= 0)
-
-
-def _are_hashes(values: Any) -> bool:
-    return type(values) in (list, tuple) and all(type(value) is bytes and len(value) == 32 for value in values)
+def _all(check: Check) -> Check:
+    return lambda value: type(value) in (list, tuple) and all(map(check, value))
 
 
 def _rows(checks: tuple[Check, ...]) -> Check:
@@ -73,7 +62,7 @@ def _rows(checks: tuple[Check, ...]) -> Check:
 _TYPES: dict[str, Check] = {
     "uint": is_uint, "int": _is_int, "bytes": is_bytes, "address": _sized(20), "party": _sized(20, 0),
     "hash": _sized(32, 0), "key": _sized(33), "signature": _sized(64, 0),
-    "uints": _are_uints, "ints": _are_ints, "hashes": _are_hashes,
+    "uints": _all(is_uint), "ints": _all(_is_int), "hashes": _all(_sized(32)),
 }  # fmt: skip
 
 
@@ -112,21 +101,23 @@ def misfit(kind: str, fields: Sequence[Field], body: Any) -> SchemaError | None:
 
 
 # A type's test of a variable and the bytes of its value, as source text; {0} is the variable.
-_IS_INT, _IS_UINT = "type({0}) is int", "type({0}) is int and {0} >= 0"
-_IS_BYTES = "type({0}) is bytes"
-_ADDRESS_HEAD, _KEY_HEAD = encode(bytes(20))[:1], encode(bytes(33))[:2]
+_INT, _UINT, _BYTES = "type({0}) is int", "type({0}) is int and {0} >= 0", "type({0}) is bytes"
+_ADDRESS_HEAD, _KEY_HEAD = byte_string(bytes(20))[:1], byte_string(bytes(33))[:2]
 _SOURCE: dict[str, tuple[str, str]] = {
-    "uint": (_IS_UINT, "integers[{0}]"),
-    "int": (_IS_INT, "integers[{0}]"),
-    "bytes": (_IS_BYTES, "byte_string({0})"),
-    "address": (f"{_IS_BYTES} and len({{0}}) == 20", f"{_ADDRESS_HEAD!r}, {{0}}"),
-    "party": (f"{_IS_BYTES} and len({{0}}) in (20, 0)", "byte_string({0})"),
-    "hash": (f"{_IS_BYTES} and len({{0}}) in (32, 0)", "byte_string({0})"),
-    "key": (f"{_IS_BYTES} and len({{0}}) == 33", f"{_KEY_HEAD!r}, {{0}}"),
-    "signature": (f"{_IS_BYTES} and len({{0}}) in (64, 0)", "byte_string({0})"),
-    "uints": ("are_uints({0})", "list_head(len({0})), *map(integer, {0})"),
-    "ints": ("are_ints({0})", "list_head(len({0})), *map(integer, {0})"),
-    "hashes": ("are_hashes({0})", "list_head(len({0})), *map(byte_string, {0})"),
+    "uint": (_UINT, "integers[{0}]"),
+    "int": (_INT, "integers[{0}]"),
+    "bytes": (_BYTES, "byte_string({0})"),
+    "address": (f"{_BYTES} and len({{0}}) == 20", f"{_ADDRESS_HEAD!r}, {{0}}"),
+    "party": (f"{_BYTES} and len({{0}}) in (20, 0)", "byte_string({0})"),
+    "hash": (f"{_BYTES} and len({{0}}) in (32, 0)", "byte_string({0})"),
+    "key": (f"{_BYTES} and len({{0}}) == 33", f"{_KEY_HEAD!r}, {{0}}"),
+    "signature": (f"{_BYTES} and len({{0}}) in (64, 0)", "byte_string({0})"),
+}
+# The same of a list's items.
+_ITEMS: dict[str, tuple[str, str]] = {
+    "uints": (_UINT, "integers[{0}]"),
+    "ints": (_INT, "integers[{0}]"),
+    "hashes": (f"{_BYTES} and len({{0}}) == 32", "byte_string({0})"),
 }
 
 
@@ -134,27 +125,42 @@ def _is_list(variable: str) -> str:
     return f"(type({variable}) is list or type({variable}) is tuple)"
 
 
-def _sound(names: Sequence[str], types: Sequence[str]) -> str:
-    return " and ".join(_SOURCE[each][0].format(name) for name, each in zip(names, types, strict=True))
-
-
-def _bytes_of(names: Sequence[str], types: Sequence[str]) -> str:
-    return ", ".join(_SOURCE[each][1].format(name) for name, each in zip(names, types, strict=True))
+def _items_source(variable: str, type_name: str) -> list[str]:
+    """Lines that replace a variable holding a list by the bytes of its items, head first: one pass over them."""
+    sound, encoded = (text.format("item") for text in _ITEMS[type_name])
+    return [
+        f"if not {_is_list(variable)}: raise unfit(body)",
+        f"parts = [{encoded} for item in {variable} if {sound}]",
+        f"if len(parts) != len({variable}): raise unfit(body)",
+        f"{variable} = list_head(len(parts)) + b''.join(parts)",
+    ]
 
 
 def _rows_source(variable: str, types: Sequence[str]) -> list[str]:
     """Lines that replace a variable holding rows by their bytes."""
     names = [f"{variable}_{column}" for column in range(len(types))]
+    lines = [f"if not {_is_list('row')} or len(row) != {len(types)}: raise unfit(body)", f"{', '.join(names)}, = row"]
+    parts = [repr(list_head(len(types)))]
+    for name, type_name in zip(names, types, strict=True):
+        more, part = _value_source(name, type_name)
+        lines += more
+        parts.append(part)
     return [
         f"if not {_is_list(variable)}: raise unfit(body)",
-        f"parts = [list_head(len({variable}))]",
+        "rows = []",
         f"for row in {variable}:",
-        f"    if not ({_is_list('row')} and len(row) == {len(types)}): raise unfit(body)",
-        f"    {', '.join(names)}, = row",
-        f"    if not ({_sound(names, types)}): raise unfit(body)",
-        f"    parts += ({list_head(len(types))!r}, {_bytes_of(names, types)})",
-        f"{variable} = b''.join(parts)",
+        *(f"    {line}" for line in lines),
+        f"    rows += ({', '.join(parts)})",
+        f"{variable} = list_head(len({variable})) + b''.join(rows)",
     ]
+
+
+def _value_source(name: str, type_name: str) -> tuple[list[str], str]:
+    """Lines that test a variable, and what stands for its bytes after them."""
+    if type_name in _ITEMS:
+        return _items_source(name, type_name), name
+    sound, encoded = (text.format(name) for text in _SOURCE[type_name])
+    return [f"if not ({sound}): raise unfit(body)"], encoded
 
 
 def encoder_of(kind: str, fields: Sequence[Field]) -> Encoder:
@@ -162,22 +168,19 @@ def encoder_of(kind: str, fields: Sequence[Field]) -> Encoder:
 
     It raises SchemaError where the body does not fit the table, EncodingError where an integer or a list is too long.
     """
-    names = [f"v{number}" for number in range(len(fields))]
-    plain = [(name, field.type_name) for name, field in zip(names, fields, strict=True) if not field.columns]
-    parts = [
-        name if field.columns else _SOURCE[field.type_name][1].format(name)
-        for name, field in zip(names, fields, strict=True)
-    ]
+    names = [f"field_{number}" for number in range(len(fields))]
     lines = [
-        f"if not ({_is_list('body')} and len(body) == {len(fields)}): raise unfit(body)",
+        f"if not {_is_list('body')} or len(body) != {len(fields)}: raise unfit(body)",
         f"{', '.join(names)}, = body",
     ]
-    if plain:
-        lines.append(f"if not ({_sound(*zip(*plain, strict=True))}): raise unfit(body)")
+    parts = [repr(list_head(len(fields)))]
     for name, field in zip(names, fields, strict=True):
-        lines += _rows_source(name, field.column_types) if field.columns else []
-    lines.append(f"return b''.join(({list_head(len(fields))!r}, {', '.join(parts)}))")
-    source = "\n    ".join(["def encode_body(body):", *lines])
+        more, part = (
+            (_rows_source(name, field.column_types), name) if field.columns else _value_source(name, field.type_name)
+        )
+        lines += more
+        parts.append(part)
+    lines.append(f"return b''.join(({', '.join(parts)}))")
 
     def unfit(body: Any) -> SchemaError:
         found = misfit(kind, fields, body)
@@ -185,9 +188,8 @@ def encoder_of(kind: str, fields: Sequence[Field]) -> Encoder:
         return found
 
     scope: dict[str, Any] = {
-        "integers": INTEGERS, "integer": INTEGERS.__getitem__, "byte_string": byte_string, "list_head": list_head,
-        "are_uints": _are_uints, "are_ints": _are_ints, "are_hashes": _are_hashes, "unfit": unfit,
+        "integers": INTEGERS, "byte_string": byte_string, "list_head": list_head, "unfit": unfit,
     }  # fmt: skip
-    exec(compile(source, f"<encoder of {kind}>", "exec"), scope)
+    exec(compile("\n    ".join(["def encode_body(body):", *lines]), f"<encoder of {kind}>", "exec"), scope)
     encoder: Encoder = scope["encode_body"]
     return encoder

@@ -25,18 +25,20 @@ def node_hash(left: bytes, right: bytes) -> bytes:
 
 def root(leaves: Sequence[bytes]) -> bytes:
     """Tree hash of n leaf hashes; n = 0 gives SHA-256 of the empty string."""
-    return _root(tuple(leaves)) if leaves else EMPTY_ROOT
-
-
-@lru_cache(maxsize=1024)  # of a block's records and of its senders': producer and check take them of the same leaves
-def _root(leaves: tuple[bytes, ...]) -> bytes:
-    level: Sequence[bytes] = leaves
+    if not leaves:
+        return EMPTY_ROOT
+    level = list(leaves)
     while len(level) > 1:  # promoting an odd last node is the same tree as RFC 6962's split
-        odd = level[-1:] if len(level) % 2 else ()
+        odd = level[-1:] if len(level) % 2 else []
         pairs = zip(level[::2], level[1::2], strict=False)
-        level = [sha256(b"\x01" + left + right).digest() for left, right in pairs]
-        level += odd
+        level = [sha256(b"\x01" + left + right).digest() for left, right in pairs] + odd
     return level[0]
+
+
+@lru_cache(maxsize=1024)
+def remembered_root(leaves: tuple[bytes, ...]) -> bytes:
+    """`root`, kept for a few blocks: a block's producer and its check ask for the same trees."""
+    return root(leaves)
 
 
 def _split(count: int) -> int:

@@ -54,6 +54,7 @@ def make_records(state: ChainState, roster: Roster, drafts: Sequence[Draft], fir
     """Records of the next block, `first` before the drafts; ValueError where a body is not allowed."""
     height = state.height + 1
     expiry = height + state.params.record_lifetime_blocks
+    chain_id, create = state.chain_id, Record.create
     nonces: dict[bytes, int] = {}
     events: dict[int, Event] = {}
     records = []
@@ -63,11 +64,11 @@ def make_records(state: ChainState, roster: Roster, drafts: Sequence[Draft], fir
         nonces[sender] = nonce = nonce + 1
         if kind in PREDECESSOR:
             body = _fill_links(kind, event, draft, events, state)
-            record = Record.create(state.chain_id, kind, sender, nonce, expiry, event, body)
+            record = create(chain_id, kind, sender, nonce, expiry, event, body)
             known = events.get(event, state.events.get(event, {}))
             events[event] = known | {kind: Link(record.id, height)}
         else:
-            record = Record.create(state.chain_id, kind, sender, nonce, expiry, event, list(draft))
+            record = create(chain_id, kind, sender, nonce, expiry, event, list(draft))
         records.append(record)
     return records
 
@@ -100,7 +101,7 @@ def assemble(
     submissions = _submissions(state, roster, records, signers, kept or ())
     height = state.height + 1
     header = Header(
-        BLOCK_VERSION, state.chain_id, height, state.head, merkle.root([record.id for record in records]),
+        BLOCK_VERSION, state.chain_id, height, state.head, merkle.remembered_root(tuple([record.id for record in records])),
         trades_root(records), rows_root(submissions), state.votes_root, state.block_time_s(height),
         draw.producer, state.seed, draw.round, draw.nonce, draw.hash,
     )  # fmt: skip

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import IntEnum
+from functools import lru_cache
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -190,11 +191,10 @@ class Record(NamedTuple):
         """A validated record; SchemaError or EncodingError where the body is not allowed."""
         if type(sender) is not bytes or len(sender) != 20 or type(chain_id) is not bytes:
             raise SchemaError("a record's chain id or sender has the wrong type")
-        if not (is_uint(nonce) and is_uint(expiry) and is_uint(event)):
+        if not (type(nonce) is type(expiry) is type(event) is int and nonce >= 0 and expiry >= 0 and event >= 0):
             raise SchemaError("a record's nonce, expiry and event are unsigned integers")
         raw = b"".join((
-            _START, byte_string(chain_id), INTEGERS[kind], _SENDER, sender, INTEGERS[nonce], INTEGERS[expiry],
-            INTEGERS[event], ENCODERS[kind](body),
+            _start(chain_id, kind), sender, INTEGERS[nonce], INTEGERS[expiry], INTEGERS[event], ENCODERS[kind](body)
         ))  # fmt: skip
         if len(raw) > MAX_BYTES:
             raise EncodingError(f"{len(raw)} bytes exceed the limit of {MAX_BYTES}")
@@ -220,7 +220,11 @@ class Record(NamedTuple):
         return cls(chain_id, _KINDS[kind], sender, nonce, expiry, event, body, raw, leaf_hash(raw))
 
 
-# What a record's bytes begin with, up to its chain id, and before its sender.
-_START = list_head(8) + INTEGERS[RECORD_VERSION]
-_SENDER = byte_string(bytes(20))[:1]
+@lru_cache(maxsize=4096)
+def _start(chain_id: bytes, kind: Kind) -> bytes:
+    """What a record's bytes begin with, up to its sender's 20 bytes."""
+    head = list_head(8) + INTEGERS[RECORD_VERSION] + byte_string(chain_id)
+    return head + INTEGERS[int(kind)] + byte_string(bytes(20))[:-20]
+
+
 _KINDS = {int(kind): kind for kind in Kind}

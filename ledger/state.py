@@ -228,13 +228,13 @@ class ChainState:
             return
         nodes = len(self._index)
         for period in self._waiting.verified:
-            energy_wh = np.zeros((2, nodes), np.int64)
-            for address, pair_wh in period.items():
-                energy_wh[:, self._index[address]] = pair_wh
-            self.window.push(energy_wh[0], energy_wh[1])
+            energy_wh = np.zeros((nodes, 2), np.int64)
+            if period:
+                energy_wh[[self._index[address] for address in period]] = list(period.values())
+            self.window.push(energy_wh[:, 0], energy_wh[:, 1])
         if self._waiting.credits:
             credit_ppm = self.window.credit_ppm.copy()
-            for address, value_ppm in self._waiting.credits.items():
-                credit_ppm[self._index[address]] = value_ppm
+            changed = [self._index[address] for address in self._waiting.credits]
+            credit_ppm[changed] = list(self._waiting.credits.values())
             self.window.set_credit(credit_ppm)
         self._waiting = None

@@ -1,0 +1,93 @@
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ledger.encoding import EncodingError, decode, encode
+from ledger.fields import SchemaError, encoder_of, misfit, parse_field
+from ledger.records import ENCODERS, SCHEMAS, Kind, Record
+
+INTEGERS = st.integers(-(2**64), 2**64)
+SIZED = {"address": (20,), "party": (20, 0), "hash": (32, 0), "key": (33,), "signature": (64, 0)}
+TYPES = {
+    "uint": st.integers(0, 2**64),
+    "int": INTEGERS,
+    "bytes": st.binary(max_size=300),
+    "uints": st.lists(st.integers(0, 2**20), max_size=40),
+    "ints": st.lists(INTEGERS, max_size=40),
+    "hashes": st.lists(st.binary(min_size=32, max_size=32), max_size=3),
+} | {name: st.sampled_from([bytes(range(size)) for size in sizes]) for name, sizes in SIZED.items()}
+WRONG = st.sampled_from([True, 1.0, None, "text", -1, b"x", [1.5], [True], [[0]], [b"y"], [-1], {}, 2**300, ()])
+
+
+def is_short(value):
+    """Whether all integers in a value are short enough to be encoded."""
+    if type(value) is int:
+        return value < 2**255
+    return type(value) is bytes or all(map(is_short, value))
+
+
+def values_of(field):
+    if not field.columns:
+        return TYPES[field.type_name]
+    row = st.tuples(*(TYPES[type_name] for type_name in field.column_types))
+    return st.lists(row | row.map(list), max_size=4)
+
+
+@pytest.mark.parametrize("kind", list(Kind), ids=lambda kind: kind.name)
+@settings(max_examples=25, deadline=None)
+@given(data=st.data())
+def test_an_encoder_gives_the_bytes_of_the_encoding(kind, data):
+    body = data.draw(st.tuples(*(values_of(field) for field in SCHEMAS[kind])).map(list))
+    assert ENCODERS[kind](body) == encode(body)
+
+
+@pytest.mark.parametrize("kind", list(Kind), ids=lambda kind: kind.name)
+@settings(max_examples=25, deadline=None)
+@given(data=st.data())
+def test_an_encoder_refuses_what_the_table_refuses(kind, data):
+    body = data.draw(st.tuples(*(values_of(field) for field in SCHEMAS[kind])).map(list))
+    place = data.draw(st.integers(0, len(body) - 1))
+    wrong = data.draw(WRONG)
+    if type(body[place]) is list and body[place] and data.draw(st.booleans()):
+        body[place][0] = wrong  # inside a list or instead of a row
+    else:
+        body[place] = wrong
+    found = misfit(kind.name, SCHEMAS[kind], body)
+    if found is not None:
+        with pytest.raises(SchemaError, match=re.escape(str(found))):
+            ENCODERS[kind](body)
+    elif is_short(body):
+        assert ENCODERS[kind](body) == encode(body)
+    else:
+        with pytest.raises(EncodingError, match="at most 32 bytes"):
+            ENCODERS[kind](body)
+
+
+@pytest.mark.parametrize("body", [[], [1, b""], [1, b"", 2, 3], None, b"abc", 7])
+def test_a_body_of_another_length_is_refused(body):
+    encoder = encoder_of("THING", (parse_field("a uint"), parse_field("b bytes"), parse_field("c [d int, e ints]")))
+    with pytest.raises(SchemaError, match=r"THING has .* fields; allowed: 3 \(a, b, c\)"):
+        encoder(body)
+
+
+@pytest.mark.parametrize("rows", [7, b"abc", [7], [[1]], [[1, [2], 3]], [b"ab"], [[1, 2]], [[True, [1]]]])
+def test_rows_that_are_none_are_refused(rows):
+    with pytest.raises(SchemaError, match=r"THING.c is no \[d int, e ints\]"):
+        encoder_of("THING", (parse_field("c [d int, e ints]"),))([rows])
+
+
+@pytest.mark.parametrize(
+    ("position", "wrong"),
+    [(0, "chain"), (2, bytes(19)), (2, bytearray(20)), (3, -1), (4, True), (5, 1.0)],
+    ids=["chain id", "sender", "type of sender", "nonce", "expiry", "event"],
+)
+def test_a_record_comes_back_or_is_refused(position, wrong):
+    values = [bytes(16), Kind.BALLOT, bytes(20), 1, 2, 0, [b""]]
+    record = Record.create(*values)
+    assert Record.from_bytes(record.raw) == record
+    assert decode(record.raw) == [1, bytes(16), int(Kind.BALLOT), bytes(20), 1, 2, 0, [b""]]
+    values[position] = wrong
+    with pytest.raises(SchemaError):
+        Record.create(*values)
