@@ -11,13 +11,15 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import environment, grid, ledger, market
+from benchmarks import environment, grid, ledger, lottery, market, merkle
 
 BENCHMARKS: dict[str, Callable[[], Sequence[Mapping[str, Any]]]] = {
     "environment": environment.run,
     "grid": grid.run,
     "ledger": ledger.run,
+    "lottery": lottery.run,
     "market": market.run,
+    "merkle": merkle.run,
 }
 
 

@@ -34,6 +34,19 @@ def measure(rule: str, weights: list[int], gamma: int, draws: int) -> tuple[floa
     return missed / draws, won / draws
 
 
+def run(draws: int = 2_000) -> list[dict[str, str | float]]:
+    """Rows of name, value, unit: measured no-block rate and the largest node's wins under both tie rules."""
+    rows: list[dict[str, str | float]] = []
+    for name, weights, gamma in CASES:
+        label = f"n, γ = {name}"
+        missed, lowest = measure("poe", weights, gamma, draws)
+        _, first = measure("first_success", weights, gamma, draws)
+        found = {"top share": max(weights) / sum(weights), "lowest ratio wins": lowest, "first success wins": first}
+        found = {"no block": missed} | found
+        rows += [{"name": f"{label}: {what}", "value": value, "unit": ""} for what, value in found.items()]
+    return rows
+
+
 def main(argv: list[str] | None = None) -> int:
     """Print the table, with one standard deviation."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.lottery", description=__doc__)

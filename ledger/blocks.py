@@ -99,6 +99,11 @@ def rows_root(rows: tuple[Submission, ...] | tuple[Vote, ...]) -> bytes:
     return merkle.root([merkle.leaf_hash(encode(tuple(row))) for row in rows])
 
 
+def records_root(records: Sequence[Record]) -> bytes:
+    """Merkle root over the records' ids."""
+    return merkle.remembered_root(tuple([record.id for record in records]))
+
+
 def trade_root(records: Sequence[Record]) -> bytes:
     """Paper 002's transaction tree: over the TRADE records alone; empty gives the Null root."""
     return merkle.root([record.id for record in records if record.kind is Kind.TRADE])

@@ -9,7 +9,7 @@ signatures, records.
 from __future__ import annotations
 
 from . import merkle
-from .blocks import Block, block_digest, rows_root, submission_digest, trade_root, vote_digest
+from .blocks import Block, block_digest, records_root, rows_root, submission_digest, trade_root, vote_digest
 from .check_records import RULES, Examination
 from .faults import Fault, FaultCode, LedgerFault
 from .identity import Role, verify
@@ -121,8 +121,7 @@ def _check_refusal(work: Examination, position: int, record: Record, earlier: li
 
 def _check_roots(work: Examination) -> None:
     header, block = work.block.header, work.block
-    root = merkle.remembered_root(tuple([record.id for record in block.records]))
-    if header.records_root != root:
+    if header.records_root != records_root(block.records):
         position, whose = _first_changed(work)
         work.refuse(FaultCode.RECORDS_ROOT, f"root of the records is wrong{whose}", position)
     work.require(header.trade_root == trade_root(block.records), FaultCode.TRADE_ROOT, "root of the trades is wrong")

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from . import consensus, merkle
-from .blocks import BLOCK_VERSION, Block, Header, Submission, block_digest, rows_root, submission_digest
+from . import consensus
+from .blocks import BLOCK_VERSION, Block, Header, Submission, block_digest, records_root, rows_root, submission_digest
 from .blocks import trade_root as trades_root
 from .check import submission_roots
 from .encoding import Body, encode
@@ -101,7 +101,7 @@ def assemble(
     submissions = _submissions(state, roster, records, signers, kept or ())
     height = state.height + 1
     header = Header(
-        BLOCK_VERSION, state.chain_id, height, state.head, merkle.remembered_root(tuple([record.id for record in records])),
+        BLOCK_VERSION, state.chain_id, height, state.head, records_root(records),
         trades_root(records), rows_root(submissions), state.votes_root, state.block_time_s(height),
         draw.producer, state.seed, draw.round, draw.nonce, draw.hash,
     )  # fmt: skip
