@@ -59,7 +59,7 @@ def test_all_sections_and_pictures_are_there(html):
         assert f'<h2 id="{section}">' in html
         assert f'href="#{section}"' in html
     assert html.count("<svg") == 11  # nine, and two of a net with few nodes
-    assert html.count("<figcaption>") == 9
+    assert html.count("<figcaption>") == 11
 
 
 def test_tags_are_balanced_and_references_resolve(html):
