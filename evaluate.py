@@ -32,6 +32,7 @@ examples:
   python evaluate.py
   python evaluate.py configs/scenarios/tiny.yaml --seeds 3 --out results/tiny
   python evaluate.py --policy prosumer=zero_intelligence --set market.feed_in=60000
+  python evaluate.py --policy prosumer=truthful,zip@0-7 --policy aggregator=markup,greedy@0
   python evaluate.py tiny --game simultaneous --policy prosumer=checkpoints/tiny
 """
 

@@ -66,6 +66,17 @@ def support_voltage(view: View) -> None:
     view["reactive"] = share
 
 
+def users_cost(view: View) -> np.ndarray:
+    """What the flexibility that is asked for costs users at least, as their aggregator must reckon.
+
+    Less injection forgoes the feed-in tariff; more of it empties batteries or puts off load.
+    """
+    market, sites = view.market, view.scenario.sites
+    up = (view["upper_direction"] > 0) | (view["grid_direction"] > 0)
+    dear = max(sites.discomfort_price, sites.degradation_price + market.feed_in)
+    return np.asarray(np.where(up, float(dear), float(market.feed_in)))
+
+
 def choose_aggregator(view: View) -> None:
     """The best subsidy at the best class of reputation, with some loyalty."""
     aggregators = view.market.aggregators

@@ -15,6 +15,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from agents.mixture import Mixture, parts_of
 from envs import plugins
 from envs.actions import Column, action_tables, encode, idle_action
 from envs.config import SettingsError
@@ -104,7 +105,11 @@ def rule_policy(scenario: Scenario, role: str, name: str) -> RulePolicy:
 
 
 def make_policies(scenario: Scenario, choices: Mapping[str, str] | None = None) -> dict[str, Policy]:
-    """A policy for each role: the default rules, replaced by ``choices`` (role → rule name or checkpoint folder).
+    """A policy for each role: the default rules, replaced by ``choices``.
+
+    Args:
+        scenario: what is played.
+        choices: role → rule name, checkpoint folder, or a mixture of both (``truthful,zip@0-7``).
 
     Raises:
         SettingsError: unknown role, rule or checkpoint.
@@ -115,11 +120,16 @@ def make_policies(scenario: Scenario, choices: Mapping[str, str] | None = None) 
         raise SettingsError(f"--policy {sorted(unknown)[0]}: no such role (allowed: {', '.join(ROLES)})")
     policies: dict[str, Policy] = {}
     for role in ROLES:
-        name = chosen[role]
-        if Path(name).is_dir():
-            from agents.learning.checkpoints import load_policy
-
-            policies[role] = load_policy(Path(name), scenario, role)
-        else:
-            policies[role] = rule_policy(scenario, role, name)
+        parts = parts_of(role, chosen[role])
+        players = [_policy(scenario, role, name) for name, _, _ in parts]
+        spans = [(first, last) for _, first, last in parts]
+        policies[role] = players[0] if len(parts) == 1 else Mixture(role, players, spans)
     return policies
+
+
+def _policy(scenario: Scenario, role: str, name: str) -> Policy:
+    if Path(name).is_dir():
+        from agents.learning.checkpoints import load_policy
+
+        return load_policy(Path(name), scenario, role)
+    return rule_policy(scenario, role, name)

@@ -56,7 +56,8 @@ def add_players(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="ROLE=NAME",
-        help=f"a rule of agents/rules or a checkpoint folder for a role; repeatable (default: {rules})",
+        help="a rule of agents/rules or a checkpoint folder for a role, or a mixture: the first plays all whom no "
+        f"later NAME@agents names (truthful,zip@0-7,greedy@12); repeatable (default: {rules})",
     )
     parser.add_argument(
         "--game",

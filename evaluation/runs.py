@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 
 from agents.learning.checkpoints import require_game
+from agents.mixture import Mixture
 from agents.policy import make_policies
 from envs.config import SettingsError
 from envs.core import Core
-from envs.mechanisms import mechanisms_of
 from envs.records import event_id
 from envs.settings import Scenario
 from envs.types import Bools, Floats, Ints, Trace
@@ -196,10 +196,11 @@ def plan_jobs(
         if slug in seen:
             raise SettingsError(f"two scenarios are named {scenario.name!r}: give each its own name")
         seen.add(slug)
-        build_world(scenario)
-        mechanisms_of(scenario)
-        for policy in make_policies(scenario, policies).values():
+        agents = Core(build_world(scenario)).agents
+        for role, policy in make_policies(scenario, policies).items():
             require_game(policy, game, allow_other_game)
+            if isinstance(policy, Mixture):
+                policy.require_agents(agents[role])
         for seed in seeds:
             keeps = scenario.ledger.mode != "off"
             ledger = out / "ledgers" / f"{slug}_seed{seed}.sqlite" if keeps else None

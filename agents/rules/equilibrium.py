@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import numpy as np
 
+from agents import household
 from agents.policy import View
 
 
 def aggregator(view: View) -> None:
     """Subsidy at users' cost in the direction asked for; offer by the equilibrium, never above the reserve."""
-    market, sites = view.market, view.scenario.sites
-    up = (view["upper_direction"] > 0) | (view["grid_direction"] > 0)
-    dear = float(max(sites.discomfort_price, sites.degradation_price + market.feed_in))
-    subsidy = np.where(up, dear, float(market.feed_in)) + 1.5 * sites.degradation_price
+    subsidy = household.users_cost(view) + 1.5 * view.scenario.sites.degradation_price
     reserve = np.maximum(view.price("grid_reserve"), view.price("upper_reserve"))
     view["subsidy"] = subsidy
-    view["offer_price"] = subsidy + np.maximum(reserve - subsidy, 0.0) / market.aggregators
+    view["offer_price"] = subsidy + np.maximum(reserve - subsidy, 0.0) / view.market.aggregators
     view["offer_volume"] = 1.0
     view["credit_threshold"] = 0.5

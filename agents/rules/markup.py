@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from agents import household
 from agents.policy import View
 
 MARGIN = 0.25
@@ -16,12 +17,8 @@ SHARE = 1.6  # offered of the volume asked, per share of the users: four alike c
 
 def aggregator(view: View) -> None:
     """Subsidy by the direction that is asked for; the offer is subsidy plus margin."""
-    market, sites = view.market, view.scenario.sites
-    up = (view["upper_direction"] > 0) | (view["grid_direction"] > 0)
-    users_cost = np.where(
-        up, max(sites.discomfort_price, sites.degradation_price + market.feed_in), float(market.feed_in)
-    )
-    subsidy = (users_cost + 1.5 * sites.degradation_price) * (1.0 + 0.1 * (1.0 - view["members"]))
+    cost = household.users_cost(view) + 1.5 * view.scenario.sites.degradation_price
+    subsidy = cost * (1.0 + 0.1 * (1.0 - view["members"]))
     view["subsidy"] = subsidy
     view["offer_price"] = subsidy * (1.0 + MARGIN * (1.5 - view["credit"]))
     view["offer_volume"] = np.clip(SHARE * view["members"], 0.2, 1.0)

@@ -1,66 +1,104 @@
-"""What each role earns by its default rule, by sitting idle, by greed; and what a site earns by cheating.
+"""What each role earns by its default rule, by sitting idle, by the truth, by greed; and what cheating earns a site.
 
-A whole role changes its rule while the other two keep theirs; a single site cheats, while all other sites are honest.
-Both are compared with the default run of the same seed: the same weather, demand and errors of forecasts.
+A whole role changes its rule while the other two keep theirs; or one agent of it does, while all its rivals keep the
+default; a single site cheats, while all other sites are honest. All are compared with the default run of the same
+seed: the same weather, demand and errors of forecasts.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
 from agents.policy import DEFAULT_RULES, ROLES
 from envs import plugins
+from envs.config import merge
 from envs.settings import Scenario, load_scenario
 from evaluation.runs import Job, RunResult, play
 from evaluation.statistics import Estimate, estimate, paired_difference
 
-SCENARIO, SEEDS = "tiny", 10
-CHOICES = ("idle", "greedy")
+SEEDS = {"tiny": 10, "rural_day": 5}
+CHOICES = {
+    "prosumer": ("idle", "greedy"),
+    "aggregator": ("idle", "truthful", "greedy", "generous"),
+    "eno": ("idle", "truthful", "greedy", "strict", "generous"),
+}
 NAMES = {"prosumer": "prosumers", "aggregator": "aggregators", "eno": "operator"}
+UNDERCUT = 1e-3  # intensity of a false quote that is false in its price alone
+REMEDIES: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("as shipped", {}),
+    ("shortfalls cost 5 times the price", {"market": {"shortfall_factor": 5.0}}),
+    ("credit follows delivery three times as fast", {"standing": {"learning_rate": 0.5}}),
+    ("users below 75 % credit are not admitted", {"standing": {"admission_threshold": 0.75}}),
+)
 
 
-def cheats() -> list[str]:
+@dataclass(frozen=True)
+class Cheat:
+    """One site's misconduct."""
+
+    name: str
+    intensity: float = 1.0
+
+
+def cheats() -> list[Cheat]:
     """The ways of a site to cheat."""
-    return [name for name in plugins.names("behaviours") if name != "honest"]
+    return [Cheat(name) for name in plugins.names("behaviours") if name != "honest"]
 
 
-def _scenario(cheat: str | None) -> Scenario:
-    malicious = {cheat: {"count": 1, "intensity": 1.0}} if cheat else {}
-    return load_scenario(SCENARIO, {"ledger": {"mode": "off"}, "malicious": malicious})
+def _scenario(name: str, cheat: Cheat | None, settings: Mapping[str, Any]) -> Scenario:
+    malicious = {cheat.name: {"count": 1, "intensity": cheat.intensity}} if cheat else {}
+    return load_scenario(name, merge({"ledger": {"mode": "off"}, "malicious": malicious}, settings))
+
+
+def _plays(scenario: Scenario, policies: Mapping[str, str], seeds: int) -> list[RunResult]:
+    return [play(Job(scenario, policies, seed, "staged", None)) for seed in range(seeds)]
 
 
 @lru_cache(maxsize=1)
-def default_runs(seeds: int = SEEDS) -> list[RunResult]:
+def default_runs(name: str, seeds: int) -> list[RunResult]:
     """Everybody honest and by the default rules, one run a seed."""
-    return [play(Job(_scenario(None), DEFAULT_RULES, seed, "staged", None)) for seed in range(seeds)]
+    return _plays(_scenario(name, None, {}), DEFAULT_RULES, seeds)
 
 
-def role_rewards(role: str, rule: str, seeds: int = SEEDS) -> list[float]:
+def role_rewards(name: str, role: str, rule: str, seeds: int) -> list[float]:
     """Sum over the day, mean over the agents of ``role``, of the reward when all of them play ``rule``, by seed."""
     if rule == DEFAULT_RULES[role]:
-        runs = default_runs(seeds)
+        runs = default_runs(name, seeds)
     else:
-        policies = {**DEFAULT_RULES, role: rule}
-        runs = [play(Job(_scenario(None), policies, seed, "staged", None)) for seed in range(seeds)]
+        runs = _plays(_scenario(name, None, {}), {**DEFAULT_RULES, role: rule}, seeds)
     return [float(run.truth.rewards[role].sum(axis=0).mean()) for run in runs]
 
 
-def cheat_rewards(cheat: str, seeds: int = SEEDS) -> tuple[list[float], list[float]]:
-    """(honest, cheating) reward of the day of the site that cheats, by seed."""
+def lone_rewards(name: str, role: str, rule: str, seeds: int) -> tuple[list[float], list[float]]:
+    """(default, deviating) reward of the day of agent 0 when it alone of its role plays ``rule``, by seed."""
+    policies = {**DEFAULT_RULES, role: f"{DEFAULT_RULES[role]},{rule}@0"}
+    runs = (default_runs(name, seeds), _plays(_scenario(name, None, {}), policies, seeds))
+    usual, lone = ([float(run.truth.rewards[role][:, 0].sum()) for run in each] for each in runs)
+    return usual, lone
+
+
+def cheat_rewards(
+    name: str, cheat: Cheat, seeds: int, settings: Mapping[str, Any] | None = None
+) -> tuple[list[float], list[float]]:
+    """(honest, cheating) reward of the day of the site that cheats, by seed, under further ``settings``."""
+    changes = settings or {}
+    honest_runs = _plays(_scenario(name, None, changes), DEFAULT_RULES, seeds) if changes else default_runs(name, seeds)
     honest, cheating = [], []
-    for seed in range(seeds):
-        run = play(Job(_scenario(cheat), DEFAULT_RULES, seed, "staged", None))
+    for run, twin in zip(_plays(_scenario(name, cheat, changes), DEFAULT_RULES, seeds), honest_runs, strict=True):
         who = int(np.flatnonzero(run.truth.malicious >= 0)[0])
         cheating.append(float(run.truth.rewards["prosumer"][:, who].sum()))
-        honest.append(float(default_runs(seeds)[seed].truth.rewards["prosumer"][:, who].sum()))
+        honest.append(float(twin.truth.rewards["prosumer"][:, who].sum()))
     return honest, cheating
 
 
-def _row(who: str, what: str, own: Estimate, change: Estimate | None) -> str:
-    cells = [who, what, *(_interval(e) for e in (own, change))]
-    return "| " + " | ".join(cells) + " |"
+def pays(change: Estimate) -> bool:
+    """Whether a gain is larger than its interval."""
+    return change.mean is not None and change.half_width is not None and change.mean > change.half_width
 
 
 def _interval(found: Estimate | None) -> str:
@@ -69,28 +107,81 @@ def _interval(found: Estimate | None) -> str:
     return f"{found.mean:.2f}" + (f" ± {found.half_width:.2f}" if found.half_width is not None else "")
 
 
+def _row(*cells: str | Estimate | None) -> str:
+    return "| " + " | ".join(cell if isinstance(cell, str) else _interval(cell) for cell in cells) + " |"
+
+
+def _roles(name: str, seeds: int) -> list[str]:
+    lines = []
+    for role in ROLES:
+        usual = role_rewards(name, role, DEFAULT_RULES[role], seeds)
+        lines.append(_row(NAMES[role], f"`{DEFAULT_RULES[role]}` (default)", estimate(usual), None))
+        for rule in CHOICES[role]:
+            other = role_rewards(name, role, rule, seeds)
+            lines.append(_row(NAMES[role], f"`{rule}`", estimate(other), paired_difference(usual, other)))
+    for rule in CHOICES["aggregator"]:
+        before, after = lone_rewards(name, "aggregator", rule, seeds)
+        lines.append(_row("one aggregator", f"`{rule}`", estimate(after), paired_difference(before, after)))
+    return lines
+
+
+def _cheating(name: str, seeds: int) -> tuple[list[str], list[str]]:
+    lines, profitable = [], []
+    for cheat in cheats():
+        honest, cheating = cheat_rewards(name, cheat, seeds)
+        change = paired_difference(honest, cheating)
+        if pays(change):
+            profitable.append(f"`{cheat.name}`")
+        lines.append(_row("one site", f"cheats: `{cheat.name}`", estimate(cheating), change))
+    return lines, profitable
+
+
+def _remedies(name: str, seeds: int) -> list[str]:
+    """A false quote under stricter rules, beside one that is false in its price alone."""
+    lines = [
+        "| rule | twice the volume at half the price | the true volume at half the price |",
+        "| --- | ---: | ---: |",
+    ]
+    for label, settings in REMEDIES:
+        both = [
+            paired_difference(*cheat_rewards(name, Cheat("false_quote", intensity), seeds, settings))
+            for intensity in (1.0, UNDERCUT)
+        ]
+        lines.append(_row(label, *both))
+    return lines
+
+
 def run() -> str:
-    """The table in Markdown."""
+    """The tables in Markdown."""
     lines = [
         "## Incentives",
         "",
-        f"Reward of a day of scenario `{SCENARIO}`, mean over {SEEDS} seeds with its 95 % interval. A whole role plays",
-        "the rule while the others keep their defaults; one site alone cheats, compared with itself when honest.",
-        "",
-        "| who | plays | reward | less default, same seeds |",
-        "| --- | --- | ---: | ---: |",
+        "Reward of a day with its 95 % interval over the seeds. A whole role plays the rule, or one agent of it, while",
+        "the others keep their defaults; one site alone cheats, compared with itself when honest. An operator or an",
+        "aggregator can't cheat by its actions: what it may say is what the columns allow, and a record of somebody",
+        "else that it alters is refused. All aggregators `greedy` are a cartel at the reserve price.",
     ]
-    for role in ROLES:
-        usual = role_rewards(role, DEFAULT_RULES[role])
-        lines.append(_row(NAMES[role], f"`{DEFAULT_RULES[role]}` (default)", estimate(usual), None))
-        for rule in CHOICES:
-            other = role_rewards(role, rule)
-            lines.append(_row(NAMES[role], f"`{rule}`", estimate(other), paired_difference(usual, other)))
-    pays = []
-    for cheat in cheats():
-        honest, cheating = cheat_rewards(cheat)
-        change = paired_difference(honest, cheating)
-        if change.mean is not None and change.half_width is not None and change.mean > change.half_width:
-            pays.append(f"`{cheat}`")
-        lines.append(_row("one site", f"cheats: `{cheat}`", estimate(cheating), change))
-    return "\n".join([*lines, "", f"Cheating that pays beyond the interval: {', '.join(pays) or 'none'}."])
+    for name, seeds in SEEDS.items():
+        cheating, profitable = _cheating(name, seeds)
+        lines += [
+            "",
+            f"Scenario `{name}`, {seeds} seeds:",
+            "",
+            "| who | plays | reward | less default, same seeds |",
+            "| --- | --- | ---: | ---: |",
+            *_roles(name, seeds),
+            *cheating,
+            "",
+            f"Cheating that pays beyond the interval: {', '.join(profitable) or 'none'}.",
+        ]
+    lines += [
+        "",
+        "Which rule stops a false quote? What it gains a day on `tiny`, less the same site when honest:",
+        "",
+        *_remedies("tiny", SEEDS["tiny"]),
+        "",
+        "Users are paid the public subsidy, not their quote: a price below cost wins orders from the neighbours",
+        "and risks nothing while the subsidy covers the cost. That is competition, which no penalty for shortfalls",
+        "touches; it can only take what the false volume adds.",
+    ]
+    return "\n".join(lines)

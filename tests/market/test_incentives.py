@@ -1,27 +1,46 @@
-"""The table of incentives: what a role or a cheating site earns against the default, seed by seed."""
+"""The table of incentives: what a role, one agent of it or a cheating site earns against the default, seed by seed."""
 
 import pytest
 
 from agents.policy import DEFAULT_RULES, ROLES
 from evaluation.reproductions import incentives
+from evaluation.statistics import paired_difference
 
 SEEDS = 3
 
 
 @pytest.mark.parametrize("role", ROLES)
 def test_defaults_beat_sitting_idle_and_greed_under_every_seed(role):
-    usual = incentives.role_rewards(role, DEFAULT_RULES[role], SEEDS)
-    for rule in incentives.CHOICES:
-        other = incentives.role_rewards(role, rule, SEEDS)
+    usual = incentives.role_rewards("tiny", role, DEFAULT_RULES[role], SEEDS)
+    for rule in ("idle", "greedy"):
+        other = incentives.role_rewards("tiny", role, rule, SEEDS)
         assert all(mine < default for mine, default in zip(other, usual, strict=True))
 
 
+def test_a_lone_aggregator_gains_nothing_by_idleness_greed_or_giving_all_away():
+    for rule in ("idle", "greedy", "generous"):
+        usual, lone = incentives.lone_rewards("tiny", "aggregator", rule, SEEDS)
+        assert sum(lone) < sum(usual)
+
+
 def test_a_cheat_is_compared_with_itself_when_honest():
-    runs = incentives.default_runs(SEEDS)
-    assert "honest" not in incentives.cheats()
-    for cheat in ("false_meter", "non_delivery"):
-        honest, cheating = incentives.cheat_rewards(cheat, SEEDS)
+    runs = incentives.default_runs("tiny", SEEDS)
+    names = [cheat.name for cheat in incentives.cheats()]
+    assert "honest" not in names
+    for name in ("false_meter", "non_delivery"):
+        honest, cheating = incentives.cheat_rewards("tiny", incentives.Cheat(name), SEEDS)
         for seed, reward in enumerate(honest):
             rewards = runs[seed].truth.rewards["prosumer"].sum(axis=0)
             assert any(reward == pytest.approx(value) for value in rewards)
         assert sum(cheating) < sum(honest)
+
+
+def test_what_a_false_quote_gains_comes_from_its_low_price():
+    """The same site with the true volume gains nearly as much, and dearer shortfalls touch it no more."""
+    undercut = incentives.Cheat("false_quote", incentives.UNDERCUT)
+    alone = paired_difference(*incentives.cheat_rewards("tiny", undercut, SEEDS)).mean
+    both = paired_difference(*incentives.cheat_rewards("tiny", incentives.Cheat("false_quote"), SEEDS)).mean
+    stricter = dict(incentives.REMEDIES)["shortfalls cost 5 times the price"]
+    dearer = paired_difference(*incentives.cheat_rewards("tiny", undercut, SEEDS, stricter)).mean
+    assert alone > 0.6 * both > 0.0
+    assert dearer == pytest.approx(alone, rel=0.02)
