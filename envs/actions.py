@@ -86,7 +86,13 @@ def aggregator_columns(scenario: Scenario) -> list[Column]:
     top = float(scenario.market.max_price)
     return [
         Column("subsidy", "public subsidy to users per verified kWh", "micro-currency/kWh", 0.0, top),
-        Column("offer_price", "price of the sealed offer, paid as offered", "micro-currency/kWh", 0.0, top),
+        Column(
+            "offer_price",
+            "price of the sealed offer; the request mechanism says what winners are paid",
+            "micro-currency/kWh",
+            0.0,
+            top,
+        ),
         Column("offer_volume", "offered share of the volume asked for", "1", 0.0, 1.0),
         Column("credit_threshold", "least credit of a user that is accepted", "1", 0.0, 1.0),
     ]

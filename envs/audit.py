@@ -2,8 +2,8 @@
 
 No phase is written a second time: the arrays of one world are rebuilt from records and handed to the phases that the
 run itself calls; the Scribe that wrote the ledger says what it would write. What no record holds is taken from the
-operator's word and named in `docs/ledger.md`: the award of requests, the dispatch with its safety check, and how much
-of a planned cut was switched.
+operator's word and named in `docs/ledger.md`: which offers win a request, the dispatch with its safety check, and how
+much of a planned cut was switched.
 """
 
 from __future__ import annotations
@@ -15,14 +15,16 @@ import numpy as np
 from envs.config import parse_overrides
 from envs.generate import generate
 from envs.mechanisms import mechanisms_of
-from envs.phases.clear import tariffs_of
+from envs.phases.clear import admit_blocks, offers_of, taken_blocks, tariffs_of
 from envs.phases.deliver import enter_events
+from envs.phases.network import limits_of, new_desk
 from envs.phases.route import share_losses
 from envs.phases.settle import settle
 from envs.phases.standing import expire_baselines, update_standing
 from envs.phases.trigger import silent_stage
 from envs.phases.verify import verify
-from envs.records import Scribe, event_id, roster_of
+from envs.phases.violations import effects
+from envs.records import Scribe, event_id, quoted_blocks, roster_of
 from envs.types import (
     GRID,
     HORIZON,
@@ -32,7 +34,9 @@ from envs.types import (
     REQUESTS,
     Claims,
     Energy,
+    Floats,
     Ints,
+    Offers,
     Orders,
     Payments,
     Stage,
@@ -205,9 +209,11 @@ class Market:
         quantity, opening, limit, requote = columns
         trades = self.mechanisms.trading.clear(Orders(opening, limit, quantity, requote), tariffs_of(self.world))
         yield self._execution(self.trading, _TRADED, self.scribe.trades(0, state.period, trades))
+        self._register(block)
         stage, ordered, member = self._stage(block)
-        enter_events(state, stage, ordered, member)
-        yield self._execution(self.dispatch, (Kind.DTX,), [self._dispatched(r) for r in _of(block, Kind.DTX)])
+        offers = self._offers(stage, books, ordered)
+        enter_events(state, stage, ordered, member, self._paid(block, stage, offers))
+        yield self._execution(self.dispatch, (Kind.DTX,), [self._dispatched(r, offers) for r in _of(block, Kind.DTX)])
         self.trades = trades
         self.refused = [site for r in _of(block, Kind.REFUSAL) if (site := self.index.get(r.body[2], sites)) < sites]
 
@@ -220,14 +226,17 @@ class Market:
         self.cut_wh = np.zeros(sites, np.int64)
         for record in _of(block, Kind.OFFER):
             a = self._aggregator(record.sender, record.kind)
-            stage.subsidy[0, a], stage.offer_price[0, a] = record.body[1], record.body[2]
+            _, stage.subsidy[0, a], stage.offer_price[0, a], stage.offer_wh[0, :, a], _ = record.body
         for record in _of(block, Kind.TTX):
             r = self._request(record)
-            _, cause, _, periods, way, _, need_w, asked, _, upper_price = record.body
+            _, cause, _, periods, way, place, need_w, asked, reserve, upper_price = record.body
             if not 1 <= periods <= HORIZON:
                 raise Impossible(self.dispatch, record.kind, f"{periods} periods", f"1 to {HORIZON}")
             stage.cause[0, r], stage.duration[0, r], stage.direction[0, r] = cause, periods, way
             stage.need_w[0, r], stage.asked_wh[0, r], stage.upper_price[0, r] = need_w, asked, upper_price
+            stage.reserve[0, r] = reserve
+            if r == GRID:
+                stage.effect[0, r] = self._effects(record, place)
             self.scribe.begin_event(record.event)
         for record in _of(block, Kind.DTX):
             r = self._request(record)
@@ -242,6 +251,46 @@ class Market:
             for site, wh in record.body[6] if r == GRID else ():
                 self.cut_wh[self._site(site, record.kind)] = wh
         return stage, ordered, member
+
+    def _register(self, block: Block) -> None:
+        """Who is whose member from now on."""
+        for record in _of(block, Kind.REGISTRATION):
+            a = self._aggregator(record.body[1], record.kind) if record.body[1] else -1
+            self.state.aggregator[0, self._site(record.sender, record.kind)] = a
+
+    def _offers(self, stage: Stage, books: list[Record], ordered: Ints) -> list[Offers]:
+        """What each aggregator could offer to each request: its sealed volume, at most what its members quoted."""
+        try:
+            block_wh, block_price = quoted_blocks([record.body[5] for record in books])
+        except ValueError as error:
+            raise Impossible(self.dispatch, Kind.ORDER, *error.args) from None
+        member, found = self.state.aggregator, []
+        for r in range(REQUESTS):
+            blocks = admit_blocks(stage, block_wh, block_price, r, member, taken_blocks(stage, r, ordered[:, GRID]))
+            found.append(offers_of(self.state, stage, r, blocks, self.world.sites))
+        return found
+
+    def _paid(self, block: Block, stage: Stage, offers: list[Offers]) -> Ints:
+        """(1, R, A) what the recorded awards are paid, by the request's mechanism."""
+        awarded, paid = np.zeros((2, 1, REQUESTS, self.world.aggregators), np.int64)
+        for record in _of(block, Kind.DTX):
+            for a, _, wh, price in record.body[4]:
+                at = 0, self._request(record), self._aggregator(a, record.kind)
+                awarded[at], paid[at] = wh, price
+        for r in range(REQUESTS):
+            # Where inverters answer to voltage the effects depend on the operator's forecast: its word stands.
+            if r != GRID or self.world.scenario.grid.reactive != "q_of_u":
+                paid[:, r] = self.mechanisms.request.pay(offers[r], awarded[:, r])
+        return paid
+
+    def _effects(self, record: Record, place: int) -> Floats:
+        """(N,) effect of the sites at a trigger's bus or branch, the most effective one = 1."""
+        limits, buses = limits_of(self.world), self.world.feeder.bus_count
+        if not -buses <= place < buses:
+            raise Impossible(self.dispatch, record.kind, f"place {place}", f"{-buses} to {buses - 1}")
+        desk = new_desk(limits)
+        desk.magnitude[:] = 1.0
+        return np.asarray(desk.effect / effects(limits, desk, place))
 
     def _site(self, address: bytes, kind: Kind) -> int:
         site = self.index.get(address, self.world.sites)
@@ -263,15 +312,19 @@ class Market:
         allowed = " or ".join(str(event_id(self.state.period, r)) for r in range(REQUESTS))
         raise Impossible(self.dispatch, record.kind, f"event {record.event}", f"event {allowed}")
 
-    def _dispatched(self, record: Record) -> Draft:
-        """The Dtx with prices as offered, subsidies as published and baselines as fixed by earlier events."""
-        state, body = self.state, list(record.body)
-        slot = self._request(record) * HORIZON + state.period % HORIZON
-        offer, subsidy = state.events.offer[0, slot], state.events.subsidy[0, slot]
+    def _dispatched(self, record: Record, offers: list[Offers]) -> Draft:
+        """The Dtx with volumes as quoted, prices by the request's mechanism, subsidies as published and baselines as
+        fixed by earlier events.
+        """
+        state, body, r = self.state, list(record.body), self._request(record)
+        slot = r * HORIZON + state.period % HORIZON
+        paid, subsidy = state.events.paid[0, slot], state.events.subsidy[0, slot]
         awards, adjustments = body[4], body[5]
         assert isinstance(awards, list)
         assert isinstance(adjustments, list)
-        body[4] = [[a, *wh, int(offer[self._aggregator(a, record.kind)])] for a, *wh, _ in awards]
+        rows = [(self._aggregator(a, record.kind), wh) for a, _, wh, _ in awards]
+        body[4] = [[self.scribe.addresses[self.world.sites + a], int(offers[r].wh[0, a]), wh, int(paid[a])]
+                   for a, wh in rows]  # fmt: skip
         periods = int(state.events.duration[0, slot])
         body[5] = [
             [site, a, wh, int(subsidy[self.index[site]]), _whole(state.baseline_w[0, :periods, self.index[site]])]

@@ -101,7 +101,7 @@ class Core:
         joined = plan.member != state.aggregator
         state.aggregator = plan.member.copy()
         producer, refused = self.recorder.seal(state, stage, quotes, trades, plan, joined)
-        enter_events(state, stage, plan.ordered_wh, plan.member)
+        enter_events(state, stage, plan.ordered_wh, plan.member, plan.award_price)
         energy = deliver(world, state, quotes, plan, behaviour.delivered_fraction(rules, state))
         verdict = verify(
             world, state, behaviour.claimed(rules, state, energy), energy, world.scenario.sites.witness_noise

@@ -78,7 +78,7 @@ def no_events(world: World, worlds: int) -> Events:
         asked_wh=zeros(worlds, SLOTS),
         upper_wh=zeros(worlds, SLOTS),
         upper_price=zeros(worlds, SLOTS),
-        offer=zeros(worlds, SLOTS, world.aggregators),
+        paid=zeros(worlds, SLOTS, world.aggregators),
         ordered_wh=zeros(worlds, SLOTS, world.sites),
         member=zeros(worlds, SLOTS, world.sites),
         subsidy=zeros(worlds, SLOTS, world.sites),

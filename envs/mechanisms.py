@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from types import ModuleType
 
@@ -39,10 +40,16 @@ def _load(scenario: Scenario) -> Mechanisms:
     folders, market = scenario.plugins, scenario.market
     return Mechanisms(
         trading=plugins.load("market", market.trading, "clear", folders, "market.trading"),
-        request=plugins.load("market", market.request, "award", folders, "market.request"),
+        request=_request(market.request, folders),
         dispatch=plugins.load("dispatch", market.dispatch, "solve", folders, "market.dispatch"),
         behaviours=tuple(
             plugins.load("behaviours", name, None, folders, f"malicious.{name}") for name in scenario.malicious
         ),
         intensities=tuple(m.intensity for m in scenario.malicious.values()),
     )
+
+
+def _request(name: str, folders: Sequence[str]) -> ModuleType:
+    """A request mechanism says who wins, and what the winners are paid."""
+    plugins.load("market", name, "award", folders, "market.request")
+    return plugins.load("market", name, "pay", folders, "market.request")

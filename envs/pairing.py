@@ -90,6 +90,45 @@ def order_prices(opening, limit, quantity, price):
 
 
 @njit(cache=True)
+def cross(price, left, work, buyer, seller, wh):
+    """Pair one world head to head while quotes cross; ``left`` (N,) is reduced in place.
+
+    Returns the number of pairs and the interval of prices at which exactly these orders trade: from the dearer of last
+    accepted sell and first refused buy to the cheaper of last accepted buy and first refused sell.
+    """
+    sellers = rank(price, left, 1, work, work[0])
+    buyers = rank(price, left, -1, work, work[1])
+    s, b, count = 0, 0, 0
+    low, high = np.int64(0), np.int64(0)
+    while s < sellers and b < buyers:
+        i, j = work[0, s], work[1, b]
+        if price[i] > price[j]:
+            break
+        amount = min(left[i], -left[j])
+        seller[count], buyer[count], wh[count] = i, j, amount
+        low, high = price[i], price[j]
+        left[i] -= amount
+        left[j] += amount
+        count += 1
+        if left[i] == 0:
+            s += 1
+        if left[j] == 0:
+            b += 1
+    # The heads of what is left are the first refused orders, or the rest of a partly filled one.
+    if count > 0 and b < buyers:
+        low = max(low, price[work[1, b]])
+    if count > 0 and s < sellers:
+        high = min(high, price[work[0, s]])
+    return count, low, high
+
+
+@njit(cache=True)
+def sells_compete(quantity):
+    """Whether a book offers at least as much as it wants, so that its sells compete for its buys."""
+    return quantity.sum() >= 0
+
+
+@njit(cache=True)
 def fill(give, sellers, buyers, price, work, buyer, seller, wh, paid, count):
     """Pair allotted volumes at one price: both rankings head to head, until one side has nothing left.
 

@@ -14,7 +14,22 @@ import numpy as np
 
 from envs.grid.routing import path_of
 from envs.phases.outlook import published_w
-from envs.types import GRID, HORIZON, HOURS, PPM, REQUESTS, UPPER, Outcome, Plan, Quotes, Stage, State, Trades
+from envs.types import (
+    BLOCKS,
+    GRID,
+    HORIZON,
+    HOURS,
+    PPM,
+    REQUESTS,
+    UPPER,
+    Ints,
+    Outcome,
+    Plan,
+    Quotes,
+    Stage,
+    State,
+    Trades,
+)
 from envs.world import World
 from ledger.identity import Role
 from ledger.records import Draft, Kind
@@ -53,6 +68,23 @@ def _shared(trace: Outcome, b: int) -> tuple[list[int], int]:
     """Losses of the trades in their order, and of the exchange with the upper grid."""
     own: list[int] = trace.transport.trade_loss_wh[b, : trace.trades.count[b]].tolist()
     return own, int(trace.transport.exchange_loss_wh[b])
+
+
+def quoted_blocks(rows: list[list[list[int]]]) -> tuple[Ints, Ints]:
+    """(1, R, N, M) Wh and prices of the flexibility blocks in the sites' orders, in their order.
+
+    Blocks of no volume are not recorded; no rule asks for their place. Raises ValueError(found, allowed) for more
+    blocks than a request has.
+    """
+    wh, price = np.zeros((2, 1, REQUESTS, len(rows), BLOCKS), np.int64)
+    for i, blocks in enumerate(rows):
+        for r in range(REQUESTS):
+            own = [block[1:] for block in blocks if block[0] == r]
+            if len(own) > BLOCKS:
+                raise ValueError(f"{len(own)} blocks of request {r}", f"at most {BLOCKS}")
+            for m, (volume, asked) in enumerate(own):
+                wh[0, r, i, m], price[0, r, i, m] = volume, asked
+    return wh, price
 
 
 class Scribe:
@@ -175,7 +207,7 @@ class Scribe:
                 self.addresses[sites + a],
                 int(plan.admitted_wh[b, r, a]),
                 int(plan.awarded_wh[b, r, a]),
-                int(stage.offer_price[b, a]),
+                int(plan.award_price[b, r, a]),
             ]
             for a in range(self.world.aggregators)
             if plan.admitted_wh[b, r, a] or plan.awarded_wh[b, r, a]

@@ -120,7 +120,7 @@ class Events:
     asked_wh: Ints  # (B, E)
     upper_wh: Ints  # (B, E) what the upper level ordered, 0 for a grid event
     upper_price: Ints  # (B, E)
-    offer: Ints  # (B, E, A) price of the sealed offer, paid as offered
+    paid: Ints  # (B, E, A) price of a verified kWh to the aggregator, by the request mechanism
     ordered_wh: Ints  # (B, E, N) a period
     member: Ints  # (B, E, N) aggregator under which the order stands
     subsidy: Ints  # (B, E, N)
@@ -217,6 +217,7 @@ class Plan:
     """What is promised for an event at its start: awards, orders, the check's result."""
 
     awarded_wh: Ints  # (B, R, A)
+    award_price: Ints  # (B, R, A) paid to the winners; the offer where nothing was won
     ordered_wh: Ints  # (B, R, N)
     admitted_wh: Ints  # (B, R, A)
     member: Ints  # (B, N) aggregator of this period, -1 none

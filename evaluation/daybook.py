@@ -222,7 +222,7 @@ def _page(trace: Trace, r: int) -> EventPage:
     """The page of an event that starts in this period."""
     stage, plan = trace.stage, trace.plan
     awards = [
-        [a, int(plan.admitted_wh[0, r, a]), int(plan.awarded_wh[0, r, a]), int(stage.offer_price[0, a])]
+        [a, int(plan.admitted_wh[0, r, a]), int(plan.awarded_wh[0, r, a]), int(plan.award_price[0, r, a])]
         for a in range(plan.awarded_wh.shape[2])
         if plan.admitted_wh[0, r, a] or plan.awarded_wh[0, r, a]
     ]

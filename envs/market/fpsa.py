@@ -1,8 +1,13 @@
-"""First-price sealed auction for a request (paper 002): lowest offer first, each winner paid its own price.
+"""First-price sealed auction (paper 002): who wins deals at its own price. For requests, and for peers both ways.
 
-For a grid event offers rank by price / effectiveness, so that a cheap offer far from the violated place does not
-beat a slightly dearer one beside it. Offers above the reserve price are refused. Ties go to the better
-reputation; where that is equal too, pro rata by largest remainder, then by address (the aggregator's index).
+A request is a procurement: the operator buys, the lowest offers per effective kWh win up to the reserve price, and each
+winner is paid what it asked (ranking and ties: ``envs.tender``).
+
+Among peers the longer side of the book competes by sealed quotes for the shorter. More is offered than wanted:
+a procurement, the cheapest sells win and each is paid its own quote. More is wanted than offered: a sale, the
+dearest buys win and each pays its own quote. The shorter side's quotes are reserve prices. Both sides alike: the sells
+compete. One round, so re-quotes play no part. Partial fills fall on the last accepted order of the longer side. Equal
+quotes: the lower site index first.
 """
 
 from __future__ import annotations
@@ -10,72 +15,43 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from envs.types import Ints, Offers
-
-
-@njit(cache=True)
-def _before(price, effect, credit, i, j):
-    """Whether offer i ranks strictly before offer j: price / effect by cross-multiplication, then credit."""
-    left, right = price[i] * effect[j], price[j] * effect[i]
-    return left < right or (left == right and credit[i] > credit[j])
-
-
-@njit(cache=True)
-def _share(wh, group, total, out):
-    """Integer pro-rata of ``total`` over offers of equal rank: largest remainder, then lower index."""
-    volume = np.int64(0)
-    for a in group:
-        volume += wh[a]
-    if total >= volume:
-        for a in group:
-            out[a] = wh[a]
-        return
-    given = np.int64(0)
-    for a in group:
-        out[a] = total * wh[a] // volume
-        given += out[a]
-    taken = np.zeros(group.shape[0], np.bool_)
-    for _ in range(total - given):
-        best = -1
-        for g in range(group.shape[0]):
-            if not taken[g] and (best < 0 or total * wh[group[g]] % volume > total * wh[group[best]] % volume):
-                best = g
-        taken[best] = True
-        out[group[best]] += 1
-
-
-@njit(cache=True)
-def _award(price, wh, effect, credit, reserve, asked, out):
-    worlds, n = price.shape
-    for w in range(worlds):
-        done = np.zeros(n, np.bool_)
-        left = asked[w]
-        for a in range(n):
-            done[a] = wh[w, a] <= 0 or price[w, a] > reserve[w] or effect[w, a] <= 0
-        while left > 0:
-            best = -1
-            for a in range(n):
-                if not done[a] and (best < 0 or _before(price[w], effect[w], credit[w], a, best)):
-                    best = a
-            if best < 0:
-                break
-            size = 0
-            group = np.zeros(n, np.int64)
-            for a in range(n):
-                if not done[a] and not _before(price[w], effect[w], credit[w], best, a):
-                    group[size] = a
-                    size += 1
-                    done[a] = True
-            _share(wh[w], group[:size], left, out[w])
-            for g in range(size):
-                left -= out[w, group[g]]
-    return out
+from envs.pairing import cross, mean_price, no_pairs, order_prices, scratch, sells_compete
+from envs.tender import lowest_first
+from envs.types import Ints, Offers, Orders, Tariffs, Trades
 
 
 def award(offers: Offers) -> Ints:
     """Awarded Wh a period, (B, A): sums to min(asked, admissible) in every world."""
-    out = np.zeros(offers.price.shape, np.int64)
-    result: Ints = _award(
-        offers.price, offers.wh, offers.effect_ppm, offers.credit_ppm, offers.reserve, offers.asked_wh, out
-    )
-    return result
+    return lowest_first(offers)
+
+
+def pay(offers: Offers, awarded_wh: Ints) -> Ints:
+    """Price per verified kWh, (B, A): as offered, also where the safety check has changed the awards."""
+    return offers.price
+
+
+@njit(cache=True)
+def _clear(opening, limit, quantity, feed_in, retail, weighted):
+    worlds, n = opening.shape
+    buyer, seller, wh, paid, count = no_pairs(worlds, n)
+    reference = np.full(worlds, np.int64((feed_in + retail) // 2))
+    work, left, price = scratch(n), np.empty(n, np.int64), np.empty(n, np.int64)
+    for w in range(worlds):
+        left[:] = quantity[w]
+        order_prices(opening[w], limit[w], left, price)
+        compete = seller[w] if sells_compete(left) else buyer[w]
+        count[w], _, _ = cross(price, left, work, buyer[w], seller[w], wh[w])
+        for k in range(count[w]):
+            paid[w, k] = price[compete[k]]
+        if count[w] > 0:
+            reference[w] = mean_price(wh[w], paid[w], count[w], weighted)
+    return buyer, seller, wh, paid, count, reference
+
+
+def clear(orders: Orders, tariffs: Tariffs) -> Trades:
+    """Clear a batch of books; the reference is the mean price paid, the middle of the tariffs without trade.
+
+    Shapes and units as in Orders and Trades; at most N pairs a world.
+    """
+    tariff = (tariffs.feed_in, tariffs.retail, tariffs.weighted)
+    return Trades(*_clear(orders.opening, orders.limit, orders.quantity_wh, *tariff))

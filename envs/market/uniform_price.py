@@ -11,37 +11,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from envs.pairing import no_pairs, order_prices, rank, scratch
+from envs.pairing import cross, no_pairs, order_prices, scratch
 from envs.types import Orders, Tariffs, Trades
-
-
-@njit(cache=True)
-def _cross(price, left, work, buyer, seller, wh):
-    """Pairs of one world and the interval of clearing prices; ``left`` (N,) is reduced in place."""
-    sellers = rank(price, left, 1, work, work[0])
-    buyers = rank(price, left, -1, work, work[1])
-    s, b, count = 0, 0, 0
-    low, high = np.int64(0), np.int64(0)
-    while s < sellers and b < buyers:
-        i, j = work[0, s], work[1, b]
-        if price[i] > price[j]:
-            break
-        amount = min(left[i], -left[j])
-        seller[count], buyer[count], wh[count] = i, j, amount
-        low, high = price[i], price[j]
-        left[i] -= amount
-        left[j] += amount
-        count += 1
-        if left[i] == 0:
-            s += 1
-        if left[j] == 0:
-            b += 1
-    # The heads of what is left are the first refused orders, or the rest of a partly filled one.
-    if count > 0 and b < buyers:
-        low = max(low, price[work[1, b]])
-    if count > 0 and s < sellers:
-        high = min(high, price[work[0, s]])
-    return count, low, high
 
 
 @njit(cache=True)
@@ -53,7 +24,7 @@ def _clear(opening, limit, quantity, feed_in, retail):
     for w in range(worlds):
         left[:] = quantity[w]
         order_prices(opening[w], limit[w], left, price)
-        count[w], low, high = _cross(price, left, work, buyer[w], seller[w], wh[w])
+        count[w], low, high = cross(price, left, work, buyer[w], seller[w], wh[w])
         reference[w] = (low + high) // 2 if count[w] > 0 else (feed_in + retail) // 2
         paid[w, : count[w]] = reference[w]
     return buyer, seller, wh, paid, count, reference

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from envs.types import PPM, Floats, Ints, Offers, Orders, Quotes, Stage, State, Tariffs
+from envs.types import GRID, PPM, Floats, Ints, Offers, Orders, Quotes, Stage, State, Tariffs
 from envs.world import World
 
 
@@ -81,14 +81,28 @@ def _admit(asked, member, block_wh, block_price, subsidy, effect, taken_wh, size
                 effect_ppm[b, a] = np.int64(np.rint(weighted[a] / quoted[b, a] * PPM))
 
 
-def admit_blocks(stage: Stage, quotes: Quotes, request: int, member: Ints, taken_wh: Ints) -> Blocks:
-    """Blocks of one request that its members' aggregators can use; ``taken_wh`` (B, N) is no longer there."""
-    size = np.zeros_like(quotes.block_wh[:, request])
+def taken_blocks(stage: Stage, request: int, grid_wh: Ints) -> Ints:
+    """(B, N) Wh of a site's blocks that the period's grid event, with orders ``grid_wh`` (B, N), leaves to no other.
+
+    What it ordered in the same direction is gone; in the other direction the whole site is.
+    """
+    if request == GRID:
+        return np.zeros_like(grid_wh)
+    same_way = (stage.direction[:, GRID] == stage.direction[:, request])[:, None]
+    return np.where(same_way | (grid_wh == 0), grid_wh, np.iinfo(np.int64).max)
+
+
+def admit_blocks(stage: Stage, block_wh: Ints, block_price: Ints, request: int, member: Ints, taken_wh: Ints) -> Blocks:
+    """Blocks of one request that its members' aggregators can use; ``taken_wh`` (B, N) is no longer there.
+
+    ``block_wh`` and ``block_price`` (B, R, N, M) are what the sites quoted.
+    """
+    size = np.zeros_like(block_wh[:, request])
     quoted = np.zeros_like(stage.subsidy)
     effect_ppm = np.zeros_like(stage.subsidy)
-    price = np.ascontiguousarray(quotes.block_price[:, request])
+    price = np.ascontiguousarray(block_price[:, request])
     _admit(
-        stage.asked_wh[:, request], member, quotes.block_wh[:, request], price, stage.subsidy, stage.effect[:, request],
+        stage.asked_wh[:, request], member, block_wh[:, request], price, stage.subsidy, stage.effect[:, request],
         taken_wh, size, quoted, effect_ppm,
     )  # fmt: skip
     return Blocks(size, price, quoted, effect_ppm)

@@ -11,10 +11,11 @@ from envs.types import HOURS, PPM, Energy, Events, Floats, Ints, Plan, Quotes, S
 from envs.world import World
 
 
-def enter_events(state: State, stage: Stage, ordered_wh: Ints, member: Ints) -> None:
+def enter_events(state: State, stage: Stage, ordered_wh: Ints, member: Ints, award_price: Ints) -> None:
     """Write the period's promises into their slots and fix the baseline of every site that has an order.
 
-    ``ordered_wh`` (B, R, N) a period; ``member`` (B, N) the aggregator under which an order stands.
+    ``ordered_wh`` (B, R, N) a period; ``member`` (B, N) the aggregator under which an order stands;
+    ``award_price`` (B, R, A) what it is paid.
     """
     events, horizon = state.events, state.schedule_w.shape[1]
     aggregators = stage.subsidy.shape[1]
@@ -29,7 +30,7 @@ def enter_events(state: State, stage: Stage, ordered_wh: Ints, member: Ints) -> 
         events.asked_wh[:, slot] = stage.asked_wh[:, r]
         events.upper_wh[:, slot] = np.rint(stage.need_w[:, r] * HOURS) if r == 1 else 0
         events.upper_price[:, slot] = stage.upper_price[:, r]
-        events.offer[:, slot] = stage.offer_price
+        events.paid[:, slot] = award_price[:, r]
         events.ordered_wh[:, slot] = ordered_wh[:, r]
         events.member[:, slot] = member
         events.subsidy[:, slot] = subsidy

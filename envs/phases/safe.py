@@ -1,7 +1,8 @@
 """Dispatch and check: awards become orders, orders are checked by power flow, violated limits become constraints.
 
 First the winners' users share each award (paper 000 eq. 7). If the power flow of the result breaks a limit, awards
-reopen: one dispatch over all admitted blocks with the limits as rows, paid as offered, the awards are its sums. What
+reopen: one dispatch over all admitted blocks with the limits as rows, the awards are its sums; the request's mechanism
+says what they are paid. What
 no admitted block can cure is cut as a last resort, for the coming period only.
 """
 
@@ -13,7 +14,7 @@ from numba import njit
 from envs.dispatch.base import DispatchSettings
 from envs.dispatch.rounding import round_one
 from envs.mechanisms import Mechanisms
-from envs.phases.clear import Blocks, admit_blocks, choose_aggregators, delivered_price, offers_of
+from envs.phases.clear import Blocks, admit_blocks, choose_aggregators, delivered_price, offers_of, taken_blocks
 from envs.phases.network import Limits, limits_of, new_desk, set_forecast, solve_sites
 from envs.phases.rows import Check, Rows, check_promise, no_check, no_rows, open_rows
 from envs.phases.violations import worst
@@ -40,7 +41,9 @@ UNCURED = 10.0  # price of a violated limit's relief by nobody, in ceilings of t
 UNCURED_KW = 1e-6
 
 
-def _empty_plan(worlds: int, sites: int, aggregators: int) -> Plan:
+def _empty_plan(stage: Stage, sites: int) -> Plan:
+    worlds, aggregators = stage.offer_price.shape
+
     def ints(*shape: int) -> Ints:
         return np.zeros((worlds, *shape), np.int64)
 
@@ -49,6 +52,7 @@ def _empty_plan(worlds: int, sites: int, aggregators: int) -> Plan:
 
     return Plan(
         awarded_wh=ints(REQUESTS, aggregators),
+        award_price=np.repeat(stage.offer_price[:, None], REQUESTS, axis=1),
         ordered_wh=ints(REQUESTS, sites),
         admitted_wh=ints(REQUESTS, aggregators),
         member=ints(sites),
@@ -132,14 +136,10 @@ class _Request:
         self.duration: Ints = np.ascontiguousarray(stage.duration[:, request])
         self.running = stage.live_w
         self.set_ppm: Ints = quotes.reactive_ppm
-        taken = np.zeros_like(plan.member)
         if request == UPPER:
             self.running = _with_orders(stage, plan)
-            same_way = (stage.direction[:, GRID] == self.way)[:, None]
-            taken = np.where(
-                same_way | (plan.ordered_wh[:, GRID] == 0), plan.ordered_wh[:, GRID], np.iinfo(np.int64).max
-            )
-        self.blocks: Blocks = admit_blocks(stage, quotes, request, plan.member, taken)
+        taken = taken_blocks(stage, request, plan.ordered_wh[:, GRID])
+        self.blocks: Blocks = admit_blocks(stage, quotes.block_wh, quotes.block_price, request, plan.member, taken)
         self.offers = offers_of(state, stage, request, self.blocks, world.sites)
         within = np.take_along_axis(
             self.offers.price <= self.offers.reserve[:, None], np.maximum(plan.member, 0), axis=1
@@ -166,7 +166,7 @@ class _Request:
         return result
 
     def award(self) -> None:
-        """FPSA among the offers, then dispatch within each award."""
+        """The request's auction among the offers, then dispatch within each award."""
         plan, r = self.plan, self.request
         awarded = self.mechanisms.request.award(self.offers)
         plan.admitted_wh[:, r] = self.offers.wh
@@ -286,8 +286,7 @@ def _last_resort(
 
 def promise(world: World, state: State, stage: Stage, quotes: Quotes, mechanisms: Mechanisms) -> Plan:
     """Awards, orders and cuts of the period's requests, each checked by power flow over its whole event."""
-    worlds = len(state.seed)
-    plan = _empty_plan(worlds, world.sites, world.aggregators)
+    plan = _empty_plan(stage, world.sites)
     plan.member[:] = choose_aggregators(world, state, stage, quotes)
     for r in range(REQUESTS):
         if (stage.asked_wh[:, r] > 0).any():
@@ -314,6 +313,7 @@ def _promise_request(request: _Request) -> None:
             kept[open_worlds] = fresh[open_worlds]
         open_worlds = open_worlds & ~request.uncured  # all that could help is ordered: no loop will cure the rest
     plan.ordered_wh[:, r] = request.ordered
+    plan.award_price[:, r] = request.mechanisms.request.pay(request.offers, plan.awarded_wh[:, r])
     plan.safe[:, r] = ~final.violated
     if r == GRID and final.violated.any():
         plan.residual_voltage_puh[:] = np.where(final.violated, final.voltage_excess * HOURS, 0.0)

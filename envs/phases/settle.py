@@ -80,8 +80,8 @@ def _pay_energy(rows, change, n, b, trades, net, feed_in, retail, charge, eno):
 @njit(cache=True)
 def _pay_event(rows, change, n, b, e, events, verified, factor_ppm, sites, eno):
     """Activation and subsidy for what was verified, shortfall for what was not, the upper level's side last."""
-    upper_wh, upper_price, offer, ordered, member, subsidy = events
-    aggregators = offer.shape[2]
+    upper_wh, upper_price, paid, ordered, member, subsidy = events
+    aggregators = paid.shape[2]
     done, due = np.zeros(aggregators, np.int64), np.zeros(aggregators, np.int64)
     total = np.int64(0)
     for i in range(sites):
@@ -96,8 +96,8 @@ def _pay_event(rows, change, n, b, e, events, verified, factor_ppm, sites, eno):
         penalty = price * factor_ppm // PPM
         n = _pay(rows, change, n, USER_SHORTFALL, i, sites + a, ordered[b, e, i] - good, penalty, e)
     for a in range(aggregators):
-        n = _pay(rows, change, n, ACTIVATION, eno, sites + a, done[a], offer[b, e, a], e)
-        penalty = offer[b, e, a] * factor_ppm // PPM
+        n = _pay(rows, change, n, ACTIVATION, eno, sites + a, done[a], paid[b, e, a], e)
+        penalty = paid[b, e, a] * factor_ppm // PPM
         n = _pay(rows, change, n, AGGREGATOR_SHORTFALL, sites + a, eno, due[a] - done[a], penalty, e)
     wanted = upper_wh[b, e]
     good = min(total, wanted)
@@ -134,7 +134,7 @@ def settle(world: World, state: State, trades: Trades, energy: Energy, verdict: 
     payments = Payments(rows, np.zeros(worlds, np.int64), np.zeros((worlds, world.accounts), np.int64))
     _settle(
         pairs, verdict.net_wh, state.period, events.start, events.duration,
-        (events.upper_wh, events.upper_price, events.offer, events.ordered_wh, events.member, events.subsidy),
+        (events.upper_wh, events.upper_price, events.paid, events.ordered_wh, events.member, events.subsidy),
         verdict.verified_wh, verdict.losses_wh, energy.cut_wh, (market.feed_in, market.retail, market.network_charge),
         round(market.shortfall_factor * PPM), world.eno_account, payments.rows, payments.count, payments.change,
     )  # fmt: skip

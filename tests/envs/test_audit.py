@@ -39,6 +39,7 @@ def test_a_day_with_cheats_follows_from_its_orders_and_readings(day, capsys):
     [
         ("tiny", {"ledger": {"mode": "hashes"}}),
         ("tiny", {"market": {"trading": "mid_market", "baseline": "declared", "network_charge": 1234}}),
+        ("tiny", {"market": {"request": "second_price", "trading": "fpsa"}}),
         ("six_node", {}),
     ],
 )
@@ -81,6 +82,8 @@ FRAUDS = {
     "losses": (Kind.GRID, lambda body: body.__setitem__(6, body[6] + 7) or True, "settlement", "losses_wh"),
     "credit": (Kind.CREDIT, lambda body: _raise(body, 1, 1, -5), "standing", "credit_ppm"),
     "stranger": (Kind.DTX, _award_to_a_site, "dispatch:admm", "records"),
+    "award price": (Kind.DTX, lambda body: _raise(body, 4, 3, 9), "dispatch:admm", "price_micro"),
+    "admitted": (Kind.DTX, lambda body: _raise(body, 4, 1, 50), "dispatch:admm", "admitted_wh"),
     "subsidy": (Kind.DTX, lambda body: _raise(body, 5, 3, 9), "dispatch:admm", "subsidy_micro"),
 }
 

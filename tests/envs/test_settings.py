@@ -41,7 +41,7 @@ def test_one_line_names_file_key_value_and_what_is_allowed(overrides, words):
         ({"grid": {"net": "pandapower:case9"}}, ["grid.net", "case9"]),
         ({"malicious": {"false_meter": {"count": 5}, "non_delivery": {"count": 3}}}, ["8 malicious of 6 sites"]),
         ({"malicious": {"false_metre": {"count": 1}}}, ["malicious.false_metre", "did you mean false_meter"]),
-        ({"market": {"trading": "fpsa"}}, ["market.trading", "fpsa", "two_stage_double"]),
+        ({"market": {"request": "listing"}}, ["market.request", "listing", "award", "fpsa"]),
         ({"market": {"dispatch": "magic"}}, ["market.dispatch", "admm"]),
         ({"ledger": {"consensus": "pod"}}, ["ledger.consensus", "pod", "poe"]),
     ],

@@ -49,7 +49,7 @@ def test_one_pair_trades_everything_and_leaves_nothing_possible(name):
     assert all(100 <= p[3] <= 260 for p in pairs)
 
 
-@pytest.mark.parametrize("name", ["listing", "two_stage_double", "uniform_price"])
+@pytest.mark.parametrize("name", ["fpsa", "listing", "second_price", "two_stage_double", "uniform_price"])
 def test_equal_quotes_go_to_the_lower_site(name):
     pairs, _ = trades(plugins.load("market", name, "clear"), [(100, 100, 4, 0), (100, 100, 4, 0), (200, 200, -5, 0)])
     assert [p[:3] for p in pairs] == [(0, 2, 4), (1, 2, 1)]
