@@ -82,6 +82,8 @@ class Market:
         self.refused: list[int] = []  # sites whose block was refused in it
         self.trading = f"trading:{world.scenario.market.trading}"
         self.dispatch = f"dispatch:{world.scenario.market.dispatch}"
+        self.known = {draft.body[0]: draft.body[2] for draft in self.scribe.contracts()}  # rule → hash of parameters
+        self.announced: list[Record] = []  # versions of rules that came after genesis
         self.contracts = ("rules", "accounts", self.trading, self.dispatch, "settlement", "standing")
 
     def execute(self, block: Block) -> Iterator[Execution]:
@@ -90,7 +92,7 @@ class Market:
             yield self._rules(self.scribe.contracts())
             yield self._accounts()
             return
-        yield self._rules([])
+        self._require_known_rules(block)
         drafts = self._results(block) if self.trades is not None else self.scribe.last_accounts()
         yield self._execution("settlement", _SETTLED, drafts)
         yield self._execution("standing", (Kind.CREDIT,), drafts)
@@ -105,6 +107,15 @@ class Market:
         sender = self.roster.authority.address
         expected = [Expected(bytes(d.body[0]).decode(), d.kind, sender, 0, d.body) for d in drafts]
         return Execution("rules", frozenset((Kind.CONTRACT,)), expected)
+
+    def _require_known_rules(self, block: Block) -> None:
+        """Impossible where a rule is in force in a version whose parameters are not this scenario's."""
+        self.announced += _of(block, Kind.CONTRACT)
+        for record in self.announced:
+            name, version, parameters, start = record.body
+            if start <= block.header.height and self.known.get(name) != parameters:
+                rule, stated = name.decode("ascii", "backslashreplace"), f"version {version} from block {start} on"
+                raise Impossible(rule, Kind.CONTRACT, stated, "a version with this scenario's parameters")
 
     def _accounts(self) -> Execution:
         """Who takes part, with which capacity: also the settings that no contract hashes."""

@@ -110,7 +110,7 @@ class Scribe:
             "standing": scenario.standing.model_dump_json(),
         }
         return [
-            Draft(Kind.CONTRACT, AUTHORITY, 0, [name.encode(), 1, sha256(text.encode()).digest()])
+            Draft(Kind.CONTRACT, AUTHORITY, 0, [name.encode(), 1, sha256(text.encode()).digest(), 0])
             for name, text in rules.items()
         ]
 

@@ -58,6 +58,10 @@ def _parser() -> argparse.ArgumentParser:
     what = shown.add_mutually_exclusive_group()
     what.add_argument("--event", type=int, help="the records of one dispatch event")
     what.add_argument("--block", type=int, help="one block with its records")
+    what.add_argument(
+        "--contracts", type=int, nargs="?", const=commands.LAST, metavar="HEIGHT",
+        help="the rules in force at a height (the last one)",
+    )  # fmt: skip
     proof = command("proof", commands.proof, "print a stand-alone proof of one record (always JSON)")
     proof.add_argument("record", type=_hash, help="the record's id")
     proof.add_argument("path")

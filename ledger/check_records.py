@@ -11,6 +11,7 @@ from hashlib import sha256
 
 import numpy as np
 
+from . import contracts
 from .blocks import Block, block_digest, parse_header
 from .faults import Fault, FaultCode, LedgerFault
 from .identity import Certificate, IdentityError, Role, check_certificate, verify
@@ -176,6 +177,15 @@ def _check_link(work: Examination, position: int, record: Record) -> None:
     work.change.events[record.event] = event | {kind: Link(record.id, height)}
 
 
+def _check_contract(work: Examination, position: int, record: Record) -> None:
+    """One version after the other, each in force after the block that announces it."""
+    name, change = record.body[0], work.change
+    earlier = change.contracts.get(name, work.state.contracts.get(name, ()))
+    found = contracts.misfit(earlier, record.body, work.block.header.height)
+    work.require(found is None, FaultCode.CONTRACT, found or "", position)
+    change.contracts[name] = (*earlier, contracts.version_of(record.body))
+
+
 def _check_closing(work: Examination, position: int, record: Record) -> None:
     height, state = work.block.header.height, work.state
     due = [height + 1, state.record_count + len(work.block.records), state.head]
@@ -199,6 +209,7 @@ RULES: dict[Kind, Callable[[Examination, int, Record], None]] = {
     Kind.READING: _check_reading,
     Kind.EQUIVOCATION: _check_equivocation,
     Kind.BALLOT: _check_ballot,
+    Kind.CONTRACT: _check_contract,
     Kind.CLOSING: _check_closing,
     **dict.fromkeys(PREDECESSOR, _check_link),
 }

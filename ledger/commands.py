@@ -21,6 +21,7 @@ from .verify import Verdict, verify_file
 
 Command = Callable[[argparse.Namespace], int]
 Parse = Callable[[str], bytes]
+LAST = -1  # the height of the last block
 
 
 def _print_json(schema: str, values: dict[str, Any]) -> None:
@@ -78,6 +79,9 @@ def shown(options: argparse.Namespace) -> int:
     try:
         if options.event is not None:
             schema, view = "event", show.event_view(store, options.event)
+        elif options.contracts is not None:
+            at = None if options.contracts == LAST else options.contracts
+            schema, view = "contracts", show.contracts_view(store, at)
         elif options.block is not None:
             schema, view = "block", show.block_view(store, options.block)
         else:

@@ -43,6 +43,7 @@ class FaultCode(IntEnum):
     DOUBLE_READING = 32
     BALLOT = 33
     CHECKPOINT = 34
+    CONTRACT = 37
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,7 +109,7 @@ FIELDS: dict[Kind, tuple[str, ...]] = {
         "height uint", "round uint", "producer address", "fault uint", "block_hash hash",
         "signature signature",
     ),
-    Kind.CONTRACT: ("name bytes", "version uint", "parameter_hash hash"),
+    Kind.CONTRACT: ("name bytes", "version uint", "parameter_hash hash", "from_height uint"),
     Kind.CLOSING: ("blocks uint", "records uint", "head hash"),
     Kind.EQUIVOCATION: (
         "producer address", "header bytes", "signature signature", "other_header bytes",
@@ -129,7 +129,7 @@ SENDERS: dict[Kind, frozenset[Role]] = dict.fromkeys(Kind, _ENO) | {
     Kind.CERTIFICATE: _AUTHORITY,
     Kind.REVOCATION: _AUTHORITY,
     Kind.HISTORY: _AUTHORITY,
-    Kind.CONTRACT: _AUTHORITY | _ENO,
+    Kind.CONTRACT: _AUTHORITY,
     Kind.REGISTRATION: frozenset((Role.PROSUMER,)),
     Kind.OFFER: frozenset((Role.AGGREGATOR,)),
     Kind.ORDER: _EVERYBODY,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .blocks import Block
+from .contracts import Versions, in_force, version_of
 from .encoding import Body
 from .identity import Role, address_of, display_address
 from .params import params_of
@@ -141,6 +142,24 @@ def block_view(store: Store, height: int) -> dict[str, Any]:
         "votes": [_readable(vote.validator, "address", names) for vote in block.votes],
         "records": [_record_view(each, names) for each in found],
     }
+
+
+def contracts_view(store: Store, height: int | None) -> dict[str, Any]:
+    """The rules in force at a height (the last one where None): name, version, hash of parameters, since when."""
+    blocks = _load(store)
+    at = blocks[-1].header.height if height is None else height
+    versions: dict[bytes, Versions] = {}
+    for found in _all_records(blocks):
+        if found.record.kind is Kind.CONTRACT:
+            name = found.record.body[0]
+            versions[name] = (*versions.get(name, ()), version_of(found.record.body))
+    rules = []
+    for name, registered in versions.items():
+        rule = in_force(registered, at)
+        if rule is not None:
+            values = rule._asdict() | {"parameter_hash": rule.parameter_hash.hex()}
+            rules.append({"name": _readable(name, "bytes", {})} | values)
+    return {"height": at, "contracts": rules}
 
 
 def event_view(store: Store, event: int) -> dict[str, Any]:

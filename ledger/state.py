@@ -15,6 +15,7 @@ import numpy as np
 from . import consensus
 from .blocks import Block, rows_root
 from .consensus.base import first_seed, next_seed
+from .contracts import Versions
 from .encoding import Body
 from .faults import FaultCode
 from .identity import Certificate, Role, address_of
@@ -66,6 +67,7 @@ class Change:
     equivocators: set[bytes] = field(default_factory=set)
     ballots: dict[bytes, bytes] = field(default_factory=dict)
     readings: dict[bytes, int] = field(default_factory=dict)  # sender -> the last period that it reported
+    contracts: dict[bytes, Versions] = field(default_factory=dict)
     closed: bool = False
 
 
@@ -102,6 +104,7 @@ class ChainState:
         self.turns = Turns(self.params)
         self.equivocators: set[bytes] = set()  # they neither produce nor vote
         self.readings: dict[bytes, int] = {}
+        self.contracts: dict[bytes, Versions] = {}  # rules by name, with every version so far
         self._since: dict[bytes, int] = {}  # height of a node's first certificate
         self._draws: dict[tuple[Refusal, ...], consensus.Draw] = {}
 
@@ -201,6 +204,7 @@ class ChainState:
         self.equivocators |= change.equivocators
         self.turns.ballots |= change.ballots
         self.readings |= change.readings
+        self.contracts |= change.contracts
         self.closed = change.closed
         self._waiting = change
         self.height = block.header.height

@@ -6,11 +6,13 @@ from importlib import import_module
 import pytest
 
 from envs.audit import executors
-from envs.records import Scribe
+from envs.records import Scribe, roster_of
+from envs.world import build_world
 from ledger.__main__ import main
 from ledger.audit import audit_file
 from ledger.chain import Chain
-from ledger.records import Kind
+from ledger.records import Draft, Kind
+from ledger.roster import AUTHORITY
 from ledger.verify import verify_file
 from tests.envs.play import by_rules, core_of, episode
 
@@ -125,6 +127,28 @@ def test_a_trade_left_out_is_found(tmp_path, monkeypatch):
     difference = audit_file(path, [executors(SCENARIO, [])]).difference
     assert difference is not None
     assert difference.contract == "trading:two_stage_double"
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_rule_in_a_version_that_the_auditor_lacks_is_not_executed(tmp_path, monkeypatch, known):
+    """A new version is no fault; executing periods under parameters that nobody gave to the auditor would be."""
+    world = build_world("tiny")
+    rules = {draft.body[0]: draft.body for draft in Scribe(world, roster_of(world)).contracts()}
+    parameters = rules[b"standing"][2] if known else bytes(range(32))
+    announced = Draft(Kind.CONTRACT, AUTHORITY, 0, [b"standing", 2, parameters, 12])
+
+    def announcing(original):
+        return lambda self, drafts, *rest: original(self, [*drafts, *[announced] * (self.height == 8)], *rest)
+
+    monkeypatch.setattr(Chain, "propose", announcing(Chain.propose))
+    path = play(tmp_path / "versions.sqlite", "tiny", None, 20)
+    monkeypatch.undo()
+    report = audit_file(path, [executors("tiny", [])])
+    if known:
+        assert report.difference is None, str(report.difference)
+        return
+    assert report.blocks == 12
+    assert str(report.difference).startswith("block 12: standing: CONTRACT records is version 2 from block 12 on")
 
 
 @pytest.mark.parametrize(
