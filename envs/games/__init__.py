@@ -1,6 +1,7 @@
 """Small games with known answers, one a file: where a learner is checked before it is let into the market.
 
-``GAMES`` names them; ``parallel_env(name, **settings)`` is a game behind PettingZoo's parallel API.
+``GAMES`` names them; ``parallel_env(name, **settings)`` is a game behind the parallel API. ``SubsidyStages`` is
+the subsidy game with its users as players, behind PettingZoo's AEC API.
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ from envs.games.midpoint import MidpointAuction
 from envs.games.procurement import Procurement
 from envs.games.second_price import SecondPrice
 from envs.games.subsidy_leader import SubsidyLeader
+from envs.games.subsidy_stages import SubsidyStages
+
+__all__ = ["GAMES", "Game", "GameError", "SubsidyStages", "parallel_env"]
 
 GAMES: dict[str, type[Game]] = {
     "cournot": Cournot,

@@ -50,9 +50,10 @@ def test_impossible_demands_are_refused():
         best_income(net, BATTERY, 0.0, 3000.0, BUY, SELL)
 
 
-def test_the_household_stays_below_the_bound():
-    rows = list(foresight.earned(seeds=2))
+@pytest.mark.parametrize("rule", ["truthful", "price_threshold"])
+def test_no_rule_earns_more_than_foresight(rule):
+    rows = foresight.earned("tiny", rule, seeds=2)
     assert rows
     # Rounding of readings to whole Wh is worth a fraction of a cent.
-    assert all(played <= best + 0.01 for _, _, played, best in rows)
-    assert any(played < 0.9 * best for _, _, played, best in rows)
+    assert all(row.played <= row.bound + 0.01 for row in rows)
+    assert any(row.played < 0.9 * row.bound for row in rows)
