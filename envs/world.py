@@ -127,6 +127,8 @@ def _sites_of(feeder: Feeder, scenario: Scenario, shapes: int) -> list[_Site]:
         site.plant, site.plant_kw = order % shapes, settings.added_pv_kwp
     for site in _chosen([s for s in sites if s.load >= 0 and _without_battery(s)], settings.added_storage_share, 1):
         site.storage_kwh, site.storage_kw = settings.added_storage_kwh, settings.added_storage_kw
+    for site in sites:
+        site.plant_kw *= settings.pv_scale
     return sites
 
 
