@@ -1,4 +1,4 @@
-"""Command line: `python -m ledger verify | audit | show | proof | check-proof | consistency | export | import`.
+"""Command line: `python -m ledger verify | audit | show | view | proof | check-proof | consistency | export | import`.
 
 Exit status: 0 sound, proven, consistent or shown; 1 a fault in the ledger, a proof that fails, two chains that fork;
 2 no such file, no ledger, or a wrong command. Errors are one line.
@@ -62,6 +62,12 @@ def _parser() -> argparse.ArgumentParser:
         "--contracts", type=int, nargs="?", const=commands.LAST, metavar="HEIGHT",
         help="the rules in force at a height (the last one)",
     )  # fmt: skip
+    view = command("view", commands.viewed, "show what one node may read of a block or an event, the rest as ids")
+    view.add_argument("path")
+    view.add_argument("--as", dest="node", required=True, metavar="NODE", help="the node's name or address")
+    seen = view.add_mutually_exclusive_group(required=True)
+    seen.add_argument("--block", type=int, help="the blocks of this height")
+    seen.add_argument("--event", type=int, help="the records of one dispatch event")
     proof = command("proof", commands.proof, "print a stand-alone proof of one record (always JSON)")
     proof.add_argument("record", type=_hash, help="the record's id")
     proof.add_argument("path")

@@ -7,22 +7,12 @@ hashes: it can't read them, yet the list still proves the block's root, and a pr
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import IntEnum
 from typing import NamedTuple
 
 from . import merkle
 from .blocks import Block, Header
-from .records import Kind, Record
-
-
-class Level(IntEnum):
-    """Dispatch centre, sub-centres, keepers of all data, and sites."""
-
-    SUPER = 0
-    CONSENSUS = 1
-    FULL = 2
-    LIGHT = 3
-
+from .levels import RIGHTS, Level
+from .records import SCHEMAS, Kind, Record
 
 PUBLIC_KINDS = frozenset(
     (Kind.GENESIS, Kind.CERTIFICATE, Kind.REVOCATION, Kind.CONTRACT, Kind.TTX, Kind.REFUSAL, Kind.EQUIVOCATION,
@@ -41,9 +31,20 @@ class AccessFault(ValueError):
     """What a full node showed is not the block, or not what the reader may see."""
 
 
+_ADDRESSES = {
+    kind: tuple(place for place, field in enumerate(fields) if field.type_name == "address")
+    for kind, fields in SCHEMAS.items()
+    if not any(field.columns for field in fields)
+}  # where a record names the nodes it is about; a record with rows is about many
+
+
 def may_read(level: Level, reader: bytes, record: Record) -> bool:
-    """Whether a node (20-byte address) of this level reads a record in clear."""
-    return level is not Level.LIGHT or record.sender == reader or record.kind in PUBLIC_KINDS
+    """Whether a node (20-byte address) of this level reads a record in clear: its own, one about it alone or about it
+    and its partner, and what concerns everybody; or all.
+    """
+    if RIGHTS[level].reads_all or record.sender == reader or record.kind in PUBLIC_KINDS:
+        return True
+    return any(record.body[place] == reader for place in _ADDRESSES.get(record.kind, ()))
 
 
 def show_records(block: Block, level: Level, reader: bytes) -> list[Shown]:

@@ -14,7 +14,8 @@ import numpy as np
 from . import contracts
 from .blocks import Block, block_digest, parse_header
 from .faults import Fault, FaultCode, LedgerFault
-from .identity import Certificate, IdentityError, Role, check_certificate, verify
+from .identity import Certificate, IdentityError, check_certificate, verify
+from .levels import PRODUCERS
 from .records import PREDECESSOR, Kind, Record
 from .state import ChainState, Change, Event, Link
 from .weights import MAX_PERIOD_WH, MAX_SHARE_PPM, MAX_WINDOW_CELLS
@@ -139,7 +140,7 @@ def _check_equivocation(work: Examination, position: int, record: Record) -> Non
 def _check_ballot(work: Examination, position: int, record: Record) -> None:
     candidate = record.body[0]
     role = work.state.role(candidate) if candidate else None
-    sound = not candidate or role not in (None, Role.AUTHORITY, Role.COUNTERPARTY)
+    sound = not candidate or role in PRODUCERS
     work.require(sound, FaultCode.BALLOT, f"{candidate.hex()} may not produce blocks", position)
     work.change.ballots[record.sender] = candidate
 

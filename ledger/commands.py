@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from . import show
+from .access import AccessFault
 from .audit import AuditError, audit_file, load_factories
 from .checkpoint import Checkpoint
 from .consistency import compare
@@ -18,6 +19,7 @@ from .identity import display_address
 from .proofs import FORMAT, ProofError, check_proof, prove_in_store
 from .store import Store, StoreError
 from .verify import Verdict, verify_file
+from .view import view
 
 Command = Callable[[argparse.Namespace], int]
 Parse = Callable[[str], bytes]
@@ -92,6 +94,23 @@ def shown(options: argparse.Namespace) -> int:
         _print_json(schema, view)
     else:
         print(show.render(view))
+    return 0
+
+
+def viewed(options: argparse.Namespace) -> int:
+    """A block or an event as one node may see it."""
+    store = Store.open(options.path)
+    try:
+        seen = view(store, options.node, options.block, options.event)
+    except AccessFault as fault:
+        print(f"not proven: {fault}")
+        return 1
+    finally:
+        store.close()
+    if options.json:
+        _print_json("view", seen)
+    else:
+        print(show.render(seen))
     return 0
 
 

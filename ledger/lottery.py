@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from .consensus.base import first_seed, next_seed
-from .identity import Role
+from .levels import PRODUCERS
 from .params import Params
 from .proposal import History
 from .roster import Roster
@@ -28,7 +28,7 @@ class Lottery:
         self.params, self.roster = params, roster
         certificates = [member.certificate for member in roster.members if member.certificate is not None]
         self.addresses = [member.address for member in roster.members]
-        self.stands = [certificate.role is not Role.COUNTERPARTY for certificate in certificates]
+        self.stands = [certificate.role in PRODUCERS for certificate in certificates]
         self.turns = Turns(params)
         self.capacity_w = [certificate.capacity_w for certificate in certificates]
         capacity_w = np.array(self.capacity_w, np.int64)

@@ -29,7 +29,8 @@ class _Found:
     record: Record
 
 
-def _node_names(blocks: list[Block]) -> Names:
+def node_names(blocks: list[Block]) -> Names:
+    """Address → name of the authority and of everybody who was ever certified."""
     names: Names = {}
     for block in blocks:
         for record in block.records:
@@ -92,7 +93,7 @@ def _all_records(blocks: list[Block]) -> Iterator[_Found]:
 
 def overview(store: Store) -> dict[str, Any]:
     """Settings, nodes by role, counts and events of a ledger, unverified."""
-    blocks = _load(store)
+    blocks = load_blocks(store)
     first = blocks[0].records[0].body
     roles: Counter[str] = Counter()
     events: dict[int, list[str]] = {}
@@ -124,8 +125,8 @@ def overview(store: Store) -> dict[str, Any]:
 
 def block_view(store: Store, height: int) -> dict[str, Any]:
     """A block's header, votes and records; StoreError when there is none of that height."""
-    blocks = _load(store)
-    names = _node_names(blocks)
+    blocks = load_blocks(store)
+    names = node_names(blocks)
     block = next((block for block in blocks if block.header.height == height), None)
     if block is None:
         raise StoreError(f"{store.path} holds blocks 0..{len(blocks) - 1}, not {height}")
@@ -146,7 +147,7 @@ def block_view(store: Store, height: int) -> dict[str, Any]:
 
 def contracts_view(store: Store, height: int | None) -> dict[str, Any]:
     """The rules in force at a height (the last one where None): name, version, hash of parameters, since when."""
-    blocks = _load(store)
+    blocks = load_blocks(store)
     at = blocks[-1].header.height if height is None else height
     versions: dict[bytes, Versions] = {}
     for found in _all_records(blocks):
@@ -164,15 +165,16 @@ def contracts_view(store: Store, height: int | None) -> dict[str, Any]:
 
 def event_view(store: Store, event: int) -> dict[str, Any]:
     """An event's linked records with their blocks, and whatever else names the event."""
-    blocks = _load(store)
-    names = _node_names(blocks)
+    blocks = load_blocks(store)
+    names = node_names(blocks)
     found = [_record_view(each, names) for each in _all_records(blocks) if event and each.record.event == event]
     if not found:
         raise StoreError(f"{store.path} holds no event {event}")
     return {"event": event, "records": found}
 
 
-def _load(store: Store) -> list[Block]:
+def load_blocks(store: Store) -> list[Block]:
+    """The blocks of a file, unverified; StoreError where they cannot be read or do not begin with a genesis block."""
     try:
         blocks = list(store.blocks())
     except StoreError:

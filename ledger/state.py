@@ -19,6 +19,7 @@ from .contracts import Versions
 from .encoding import Body
 from .faults import FaultCode
 from .identity import Certificate, Role, address_of
+from .levels import PRODUCERS, VOTERS
 from .params import chain_id_of, params_of
 from .records import Kind
 from .turns import Turns, Weights
@@ -146,7 +147,7 @@ class ChainState:
         return sorted(
             address
             for address, certificate in self.certificates.items()
-            if certificate.role in (Role.ENO, Role.AGGREGATOR)
+            if certificate.role in VOTERS
             and address not in self.equivocators
             and self.standing(address, height) is None
         )
@@ -159,7 +160,7 @@ class ChainState:
         nodes = [
             (address, certificate)
             for address, certificate in self.certificates.items()
-            if certificate.role is not Role.COUNTERPARTY
+            if certificate.role in PRODUCERS
             and address not in self.equivocators
             and self.standing(address, height) is None
         ]

@@ -150,8 +150,10 @@ def test_a_site_reads_its_own_records_and_verifies_the_others(make_chain):
     me, other = (chain.roster.members[i].address for i in (FIRST, FIRST + 1))
     shown = show_records(block, Level.LIGHT, me)
     readable = check_shown(block.header, shown)
-    assert {record.sender for record in readable} == {me}
-    assert len(readable) == 2
+    assert [record.kind for record in readable if record.sender == me] == [Kind.ORDER, Kind.READING]
+    trade = next(record for record in readable if record.sender != me)
+    assert (trade.kind, trade.body[1]) == (Kind.TRADE, me)
+    assert len(readable) == 3
     hidden = [item.id for item, record in zip(shown, block.records, strict=True) if record.sender == other]
     assert hidden == [record.id for record in block.records if record.sender == other]
     for level in (Level.SUPER, Level.CONSENSUS, Level.FULL):
@@ -163,4 +165,6 @@ def test_a_site_reads_its_own_records_and_verifies_the_others(make_chain):
     with pytest.raises(AccessFault, match=f"record {spot}"):
         check_shown(block.header, [*shown[:spot], Shown(shown[spot].id, foreign), *shown[spot + 1 :]])
     public = show_records(chain.genesis, Level.LIGHT, me)
-    assert {r.kind for r in check_shown(chain.genesis.header, public)} == {Kind.GENESIS, Kind.CERTIFICATE}
+    clear = check_shown(chain.genesis.header, public)
+    assert {r.kind for r in clear} == {Kind.GENESIS, Kind.CERTIFICATE, Kind.HISTORY}
+    assert [r.body[0] for r in clear if r.kind is Kind.HISTORY] == [me]

@@ -1,0 +1,103 @@
+"""A ledger file as one of its nodes may see it: what its level reads in clear, the rest as ids, under a proven root."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from .access import check_shown, show_records
+from .blocks import Block
+from .identity import Certificate, IdentityError, Role, display_address, parse_address
+from .levels import LEVEL_OF, RIGHTS, Level
+from .records import Kind, Record
+from .show import Names, body_fields, load_blocks, node_names
+from .store import Store, StoreError
+
+
+class Reader(NamedTuple):
+    """The node that asks: its 20-byte address, name and level."""
+
+    address: bytes
+    name: str
+    level: Level
+
+
+def _reader(blocks: Sequence[Block], names: Names, wanted: str) -> Reader:
+    """The node of that name or Base58Check address; StoreError for a stranger, or one whose certificate is revoked."""
+    certificates: dict[bytes, Certificate] = {}
+    revoked: set[int] = set()
+    for record in (record for block in blocks for record in block.records):
+        if record.kind is Kind.CERTIFICATE:
+            certificate = _certificate(record)
+            certificates[certificate.address] = certificate
+        elif record.kind is Kind.REVOCATION:
+            revoked.add(record.body[0])
+    try:
+        address: bytes | None = parse_address(wanted)
+    except IdentityError:
+        address = next((known for known, name in names.items() if name == wanted), None)
+    if address is None or address not in names:
+        raise StoreError(f"no node {wanted!r} (allowed: an address, or one of {', '.join(sorted(names.values()))})")
+    if address in certificates and certificates[address].serial in revoked:
+        raise StoreError(f"{wanted} may not read: its certificate is revoked")
+    role = certificates[address].role if address in certificates else Role.AUTHORITY
+    return Reader(address, names[address], LEVEL_OF[role])
+
+
+def _certificate(record: Record) -> Certificate:
+    try:
+        return Certificate.from_body(record.body)
+    except IdentityError as error:
+        raise StoreError(f"a certificate cannot be read: {error}") from error
+
+
+def _block_as_seen(block: Block, reader: Reader, names: Names, event: int | None) -> dict[str, Any]:
+    """A block's records for a reader, of one event or all; the proof runs over all of them. AccessFault if it fails."""
+    shown = show_records(block, reader.level, reader.address)
+    readable = {record.id: record for record in check_shown(block.header, shown)}
+    records = []
+    for position, item in enumerate(shown):
+        if event is None or block.records[position].event == event:
+            entry: dict[str, Any] = {"position": position, "id": item.id.hex()}
+            if item.id in readable:
+                record = readable[item.id]
+                sender = names.get(record.sender, display_address(record.sender))
+                entry |= {"kind": record.kind.name, "sender": sender}
+                entry["fields"] = body_fields(record.kind, record.body, names)
+            records.append(entry)
+    return {
+        "block": block.header.height,
+        "hash": block.hash.hex(),
+        "records_root": block.header.records_root.hex(),
+        "proven": True,
+        "readable": len(readable),
+        "hidden": len(shown) - len(readable),
+        "records": records,
+    }
+
+
+def view(store: Store, node: str, height: int | None, event: int | None) -> dict[str, Any]:
+    """The blocks of a height, or those that hold an event's records, as `node` (name or address) may see them.
+
+    StoreError where there is no such node, block or event; AccessFault where a block's records are not its root's.
+    """
+    blocks = load_blocks(store)
+    names = node_names(blocks)
+    reader = _reader(blocks, names, node)
+    wanted = [
+        block
+        for block in blocks
+        if block.header.height == height or (event and any(record.event == event for record in block.records))
+    ]
+    if not wanted:
+        what = f"block {height}" if event is None else f"event {event}"
+        raise StoreError(f"{store.path} holds no {what}")
+    rights = RIGHTS[reader.level]
+    return {
+        "node": f"{reader.name} ({display_address(reader.address)})",
+        "level": reader.level.name.lower(),
+        "reads": "all records" if rights.reads_all else "its own records and those that concern everybody",
+        "produces": rights.produces,
+        "votes": rights.votes,
+        "blocks": [_block_as_seen(block, reader, names, event) for block in wanted],
+    }
