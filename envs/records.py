@@ -16,6 +16,7 @@ from envs.grid.routing import path_of
 from envs.phases.outlook import published_w
 from envs.types import (
     BLOCKS,
+    BROKEN,
     GRID,
     HORIZON,
     HOURS,
@@ -85,6 +86,14 @@ def quoted_blocks(rows: list[list[list[int]]]) -> tuple[Ints, Ints]:
             for m, (volume, asked) in enumerate(own):
                 wh[0, r, i, m], price[0, r, i, m] = volume, asked
     return wh, price
+
+
+def passes_of(stage: Stage, plan: Plan, b: int, r: int) -> list[list[Any]]:
+    """Every dispatch of a request with what its check found, in order; the last column holds the broken limits."""
+    count = plan.loops[b, r] + 1 if stage.asked_wh[b, r] > 0 else 0
+    made = plan.passes[b, r, :count].tolist()
+    places = plan.pass_places[b, r].tolist()
+    return [[*row[:BROKEN], places[n][: row[BROKEN]]] for n, row in enumerate(made)]
 
 
 class Scribe:
@@ -223,8 +232,8 @@ class Scribe:
         before = (plan.before_low_pu[b, r], plan.before_high_pu[b, r], plan.before_loading[b, r])
         after = (plan.after_low_pu[b, r], plan.after_high_pu[b, r], plan.after_loading[b, r])
         dispatch = [
-            b"", int(plan.safe[b, r]), int(plan.reopened[b, r]), int(plan.loops[b, r]), awards, adjustments, cuts,
-            micro(before), micro(after),
+            b"", int(plan.safe[b, r]), int(plan.reopened[b, r]), passes_of(stage, plan, b, r), awards, adjustments,
+            cuts, micro(before), micro(after),
         ]  # fmt: skip
         self.begin_event(event)
         return [Draft(Kind.TTX, self.eno, event, trigger), Draft(Kind.DTX, self.eno, event, dispatch)]

@@ -33,6 +33,10 @@ UP, DOWN = 1, -1
 NO_EVENT, OVER_VOLTAGE, UNDER_VOLTAGE, OVERLOAD, UPPER_LEVEL = range(5)
 CAUSES = ("none", "over-voltage", "under-voltage", "overload", "upper-level order")
 
+# Columns of a plan's passes: how it was dispatched (envs.dispatch.base.METHODS), whether that is proven to cost least,
+# Wh a period, extremes of the check in millionths, and how many limits it found broken.
+METHOD, PROVEN, PASS_WH, LOW_UPU, HIGH_UPU, LOADING_PPM, BROKEN = range(7)
+
 # Flows of money, in the order of the settlement table.
 FLOWS = (
     "trade",
@@ -225,6 +229,8 @@ class Plan:
     loops: Ints  # (B, R) safety loops needed
     reopened: Bools  # (B, R)
     safe: Bools  # (B, R) the check passed without a cut
+    passes: Ints  # (B, R, loops + 1, 7) each dispatch and its check, columns below
+    pass_places: Ints  # (B, R, loops + 1, limit rows) what the check found broken: bus (>= 0) or -1 - branch
     iterations: Ints  # (B, R) of the dispatch
     nodal_price: Ints  # (B, R, N) by the dual prices of the last dispatch: energy and network limits, no commercial cap
     priced: Bools  # (B, R) the last dispatch found its optimum, so there are such prices

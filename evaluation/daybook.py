@@ -18,7 +18,7 @@ import numpy as np
 
 from envs.grid.routing import path_of
 from envs.recorder import week_before
-from envs.records import event_id, micro
+from envs.records import event_id, micro, passes_of
 from envs.types import GRID, HORIZON, REQUESTS, Bools, Ints, Trace
 from envs.world import World
 
@@ -45,7 +45,7 @@ class EventPage:
     upper_price: int
     safe: bool  # the check passed without a cut of last resort
     reopened: bool
-    loops: int
+    passes: list[list[Any]]  # each dispatch: method, proven, Wh a period, extremes of its check, broken places
     awards: list[list[int]]  # aggregator, admitted Wh, awarded Wh, price
     orders: Ints  # (orders, 4 + periods) site, aggregator, Wh a period, subsidy, baseline W of each period
     cuts: list[list[int]]  # site, Wh
@@ -57,6 +57,11 @@ class EventPage:
     def request(self) -> int:
         """0 a grid event, 1 an order of the upper level."""
         return (self.event - 1) % REQUESTS
+
+    @property
+    def loops(self) -> int:
+        """How often the safety check had awards reopened."""
+        return max(len(self.passes) - 1, 0)
 
     @property
     def ordered_wh(self) -> int:
@@ -250,7 +255,7 @@ def _page(trace: Trace, r: int) -> EventPage:
         upper_price=int(stage.upper_price[0, r]),
         safe=bool(plan.safe[0, r]),
         reopened=bool(plan.reopened[0, r]),
-        loops=int(plan.loops[0, r]),
+        passes=passes_of(stage, plan, 0, r),
         awards=awards,
         orders=np.array(orders, np.int64).reshape(len(orders), 4 + int(stage.duration[0, r])),
         cuts=[[i, int(cut[i])] for i in np.flatnonzero(cut).tolist()],

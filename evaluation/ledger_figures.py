@@ -200,7 +200,7 @@ def _page(reader: _Reader, event: int) -> EventPage:
         upper_price=trigger["upper_price_micro"],
         safe=bool(dispatch["safe"]),
         reopened=bool(dispatch["reopened"]),
-        loops=dispatch["loops"],
+        passes=dispatch["passes"],
         awards=[[a - sites, *rest] for a, *rest in awards],
         orders=np.array(rows, np.int64).reshape(len(rows), 4 + trigger["periods"]),
         cuts=list(reader.addresses(dispatch["cuts"], 0)),

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from envs.dispatch.base import METHODS
 from envs.types import CAUSES, FLOWS, GRID
 from evaluation.daybook import AGGREGATOR, AMOUNT, EVENT, FLOW, ORDER_WH, SITE, SUBSIDY_PRICE, VERIFIED, WHO, EventPage
 from evaluation.figures.style import time_of
@@ -56,15 +57,20 @@ def _chosen(study: Study) -> tuple[Part, RunResult, EventPage] | None:
     return None
 
 
-def _trigger(part: Part, page: EventPage) -> list[str]:
+def _place(part: Part, place: int) -> str:
+    """A bus (>= 0) or branch (-1 - branch) by its name."""
     feeder = part.world.feeder
+    if place >= 0:
+        return f"bus {feeder.bus_name[place]}"
+    branch = -1 - place
+    return f"{'transformer' if feeder.is_transformer[branch] else 'line'} {feeder.branch_name[branch]}"
+
+
+def _trigger(part: Part, page: EventPage) -> list[str]:
     if page.request != GRID:
         where = f"The upper level pays {page.upper_price / 1e6:g} ¤/kWh."
-    elif page.place >= 0:
-        where = f"Place: bus {feeder.bus_name[page.place]}."
     else:
-        branch = -1 - page.place
-        where = f"Place: {'transformer' if feeder.is_transformer[branch] else 'line'} {feeder.branch_name[branch]}."
+        where = f"Place: {_place(part, page.place)}."
     way = "more" if page.direction > 0 else "less"
     return [
         f"Cause: {CAUSES[page.cause]}. {where}",
@@ -73,7 +79,20 @@ def _trigger(part: Part, page: EventPage) -> list[str]:
     ]
 
 
-def _dispatch(page: EventPage) -> list[str]:
+def _passes(part: Part, page: EventPage) -> list[str]:
+    """Each loop of the safety check: how it was dispatched, what the check found, what became a row of the next."""
+    lines = []
+    for n, (method, proven, wh, low, high, loading, broken) in enumerate(page.passes, 1):
+        cost = "" if METHODS[method] == "none" else ", least cost proven" if proven else ", least cost not proven"
+        found = "broken: " + ", ".join(_place(part, place) for place in broken) if broken else "no limit broken"
+        lines.append(
+            f"Dispatch {n} by {METHODS[method]}{cost}: {wh / 1000:.2f} kWh a period; check: {low / 1e6:.3f}–"
+            f"{high / 1e6:.3f} pu, loading {loading / 1e4:.0f} %, {found}."
+        )
+    return lines
+
+
+def _dispatch(part: Part, page: EventPage) -> list[str]:
     awards = "; ".join(
         f"aggregator {a}: {won / 1000:.2f} kWh at {price / 1e6:.3f} ¤/kWh" for a, _, won, price in page.awards if won
     )
@@ -82,10 +101,11 @@ def _dispatch(page: EventPage) -> list[str]:
     check = "passed" if page.safe else "passed only with a cut of last resort, or not within its loops"
     return [
         f"Awards: {awards or 'none'}.",
+        *_passes(part, page),
         f"Orders to {len(page.orders)} sites: {page.orders[:, ORDER_WH].sum() / 1000:.2f} kWh a period.",
         f"Forecast without → with the orders: voltage {low / 1e6:.3f}–{high / 1e6:.3f} → {after_low / 1e6:.3f}–"
         f"{after_high / 1e6:.3f} pu, highest loading {loading / 1e4:.0f} → {after_loading / 1e4:.0f} %.",
-        f"Safety check {check}; awards {'reopened' if page.reopened else 'not reopened'} ({page.loops} rounds).",
+        f"Safety check {check}; awards {'reopened' if page.reopened else 'not reopened'} ({page.loops} loops).",
     ]
 
 
@@ -131,7 +151,7 @@ def event_story(study: Study) -> Story | None:
     ]
     says = {
         "TTX": ("Trigger", _trigger(part, page)),
-        "DTX": ("Dispatch", _dispatch(page)),
+        "DTX": ("Dispatch", _dispatch(part, page)),
         "VTX": ("Verification", verified),
         "ATX": ("Accounting", _accounts(run, page)),
     }

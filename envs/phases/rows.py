@@ -38,6 +38,7 @@ class Rows(NamedTuple):
     place: Ints  # (B, R) of limit rows
     uncured_kw: Floats  # (B, LIMIT_ROWS) the most that can stay uncured of each limit row
     used: Ints  # (B,)
+    touched: Bools  # (B, R) limit rows that the last check with ``add`` found broken
 
 
 class Check(NamedTuple):
@@ -67,6 +68,7 @@ def no_rows(worlds: int, aggregators: int, sites: int) -> Rows:
         np.zeros((worlds, rows), np.int64),
         np.zeros((worlds, LIMIT_ROWS)),
         np.zeros(worlds, np.int64),
+        np.zeros((worlds, rows), np.bool_),
     )
 
 
@@ -104,6 +106,7 @@ def _limit_row(effect_per_w, rows, b, first, place, relieves, excess, ordered_wh
         rows.used[b] += 1
         rows.place[b, found] = place
         rows.lower[b, found], rows.upper[b, found] = -np.inf, np.inf
+    rows.touched[b, found] = True
     now, strongest = 0.0, 0.0
     for i in range(ordered_wh.shape[0]):
         effect = effect_per_w[i] * 1000.0
@@ -145,6 +148,8 @@ def check_promise(
         violated[b] = False
         if not active[b]:
             continue
+        if add:
+            rows.touched[b] = False
         lowest[b], highest[b], heaviest[b] = np.inf, 0.0, 0.0
         for h in range(duration[b]):
             row = (first_row[b] + h) % load_var.shape[0]

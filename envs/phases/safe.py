@@ -16,7 +16,7 @@ from envs.dispatch.rounding import round_one
 from envs.mechanisms import Mechanisms
 from envs.phases.clear import Blocks, admit_blocks, choose_aggregators, delivered_price, offers_of, taken_blocks
 from envs.phases.network import Limits, limits_of, new_desk, set_forecast, solve_sites
-from envs.phases.rows import Check, Rows, check_promise, no_check, no_rows, open_rows
+from envs.phases.rows import LIMIT_ROWS, Check, Rows, check_promise, no_check, no_rows, open_rows
 from envs.phases.violations import worst
 from envs.types import (
     GRID,
@@ -41,7 +41,7 @@ UNCURED = 10.0  # price of a violated limit's relief by nobody, in ceilings of t
 UNCURED_KW = 1e-6
 
 
-def _empty_plan(stage: Stage, sites: int) -> Plan:
+def _empty_plan(stage: Stage, sites: int, passes: int) -> Plan:
     worlds, aggregators = stage.offer_price.shape
 
     def ints(*shape: int) -> Ints:
@@ -58,6 +58,8 @@ def _empty_plan(stage: Stage, sites: int) -> Plan:
         member=ints(sites),
         cut_wh=ints(sites),
         loops=ints(REQUESTS),
+        passes=ints(REQUESTS, passes, 7),
+        pass_places=ints(REQUESTS, passes, LIMIT_ROWS),
         reopened=np.zeros((worlds, REQUESTS), np.bool_),
         safe=np.ones((worlds, REQUESTS), np.bool_),
         iterations=ints(REQUESTS),
@@ -196,6 +198,17 @@ class _Request:
         self.plan.reopened[:, self.request] |= worlds
         self.plan.loops[:, self.request] += worlds
 
+    def note(self, worlds: Bools, check: Check) -> None:
+        """Write down the dispatch and check just made, for the Dtx."""
+        b = np.flatnonzero(worlds)
+        place, touched = self.rows.place[b], self.rows.touched[b]
+        first = np.argsort(~touched, axis=1, kind="stable")[:, :LIMIT_ROWS]  # those found broken, in their order
+        extremes = (np.rint(each[b] * PPM) for each in (check.low_pu, check.high_pu, check.loading))
+        columns = (self.method[b], self.proven[b], self.ordered[b].sum(axis=1), *extremes, touched.sum(axis=1))
+        n = self.plan.loops[b, self.request]
+        self.plan.passes[b, self.request, n] = np.stack(columns, axis=1)
+        self.plan.pass_places[b, self.request, n] = np.take_along_axis(place, first, axis=1)
+
     def _solve(
         self,
         worlds: Bools,
@@ -221,6 +234,7 @@ class _Request:
         self.uncured = (answer.x_kw[:, sites:] > UNCURED_KW).any(axis=1)
         plan, r = self.plan, self.request
         plan.iterations[:, r] += answer.iterations
+        self.method, self.proven = answer.method, answer.converged
         _price_nodes(
             worlds, answer.converged, a, answer.duals, count, caps, off, plan.nodal_price[:, r], plan.priced[:, r]
         )
@@ -286,7 +300,7 @@ def _last_resort(
 
 def promise(world: World, state: State, stage: Stage, quotes: Quotes, mechanisms: Mechanisms) -> Plan:
     """Awards, orders and cuts of the period's requests, each checked by power flow over its whole event."""
-    plan = _empty_plan(stage, world.sites)
+    plan = _empty_plan(stage, world.sites, 1 + world.scenario.market.safety_loops)
     plan.member[:] = choose_aggregators(world, state, stage, quotes)
     for r in range(REQUESTS):
         if (stage.asked_wh[:, r] > 0).any():
@@ -300,6 +314,7 @@ def _promise_request(request: _Request) -> None:
     before = request.check(request.active, np.zeros_like(request.ordered), add=False)
     open_worlds = request.active
     now = request.check(request.active, request.ordered, add=True)
+    request.note(request.active, now)
     final = no_check(len(now.violated))
     for kept, fresh in zip(final, now, strict=True):
         kept[:] = fresh
@@ -309,6 +324,7 @@ def _promise_request(request: _Request) -> None:
             break
         request.reopen(open_worlds)
         now = request.check(open_worlds, request.ordered, add=True)
+        request.note(open_worlds, now)
         for kept, fresh in zip(final, now, strict=True):
             kept[open_worlds] = fresh[open_worlds]
         open_worlds = open_worlds & ~request.uncured  # all that could help is ordered: no loop will cure the rest

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from envs.dispatch import admm
-from envs.dispatch.base import ADMM, MERIT_ORDER, DispatchSettings
+from envs.dispatch.base import ADMM, MERIT_ORDER, NO_METHOD, DispatchSettings
 from envs.phases.safe import _integer_orders
+from envs.records import micro, passes_of
 from envs.types import HOURS
 from tests.dispatch.test_optimal import cost, linear_programme, random_cases
+from tests.envs.play import OFF, by_rules, core_of, episode
 
 WORLDS, SITES, WINNERS = 1500, 33, 4
 
@@ -62,3 +64,23 @@ def test_limits_that_do_not_bind_leave_the_merit_order_and_binding_ones_do_not(n
     assert cost(case, answer) == pytest.approx(cost(case, rounds), rel=1e-9, abs=1e-9)
     for world in range(0, 300, 15):
         assert cost(case, answer)[world] == pytest.approx(linear_programme(case, world).fun, rel=1e-9, abs=1e-9)
+
+
+def test_the_market_takes_it_for_awards_and_rounds_for_limits_and_writes_every_loop_down() -> None:
+    core, loops = core_of("rural_day", OFF), 0
+    for trace in episode(core, by_rules(core), (1,)):
+        plan = trace.plan
+        for r in np.flatnonzero(trace.stage.asked_wh[0] > 0):
+            made = passes_of(trace.stage, plan, 0, r)
+            assert len(made) == plan.loops[0, r] + 1
+            assert made[0][0] == (MERIT_ORDER if made[0][2] else NO_METHOD)
+            assert all(method in (MERIT_ORDER, ADMM) for method, *_ in made[1:])
+            assert all(broken for *_, broken in made[:-1])  # a loop follows a broken limit
+            assert not plan.safe[0, r] or not made[-1][6]
+            assert made[-1][2] == plan.ordered_wh[0, r].sum()
+            loops += plan.loops[0, r]
+            if plan.safe[0, r]:
+                assert made[-1][3:6] == micro(
+                    [x[0, r] for x in (plan.after_low_pu, plan.after_high_pu, plan.after_loading)]
+                )
+    assert loops > 0

@@ -52,7 +52,7 @@ def event_drafts(roster: Roster, step: int) -> list[Draft]:
     steps = [
         [
             Draft(Kind.TTX, ENO, 1, [b"", 1, 5, 2, -1, 3, 16_000, 4_000, 90_000, 0]),
-            Draft(Kind.DTX, ENO, 1, [b"", 1, 0, 0, [], [[site, site, 4_000, 60_000, [-5, 6]]], [], [1], [2]]),
+            Draft(Kind.DTX, ENO, 1, [b"", 1, 0, [], [], [[site, site, 4_000, 60_000, [-5, 6]]], [], [1], [2]]),
         ],
         [Draft(Kind.VTX, ENO, 1, [b"", [[5, site, 4_000, 3_900]]])],
         [Draft(Kind.ATX, ENO, 1, [b"", [], [[4, 5, roster.members[ENO].address, site, 3_900, 60_000, 234_000]]])],
