@@ -45,7 +45,8 @@ class EventPage:
     upper_price: int
     safe: bool  # the check passed without a cut of last resort
     reopened: bool
-    passes: list[list[Any]]  # each dispatch: method, proven, Wh a period, extremes of its check, broken places
+    passes: Ints  # (dispatches, 6) method, proven, Wh a period, extremes of its check in millionths
+    broken: Ints  # (limits, 2) dispatch, place that its check found broken
     awards: list[list[int]]  # aggregator, admitted Wh, awarded Wh, price
     orders: Ints  # (orders, 4 + periods) site, aggregator, Wh a period, subsidy, baseline W of each period
     cuts: list[list[int]]  # site, Wh
@@ -138,6 +139,13 @@ class DayBook:
 def table(rows: Iterable[Sequence[int]], columns: int) -> Ints:
     """Rows as a sorted (rows, columns) array: two day books with the same rows are then equal."""
     return np.array(sorted(tuple(row) for row in rows), np.int64).reshape(-1, columns)
+
+
+def pass_columns(passes: list[list[Any]]) -> dict[str, Ints]:
+    """A page's ``passes`` and ``broken`` from the rows of its Dtx."""
+    broken = [(n, place) for n, (*_, places) in enumerate(passes) for place in places]
+    made = np.array([row[:-1] for row in passes], np.int64).reshape(-1, 6)
+    return {"passes": made, "broken": np.array(broken, np.int64).reshape(-1, 2)}
 
 
 class Diary:
@@ -255,7 +263,7 @@ def _page(trace: Trace, r: int) -> EventPage:
         upper_price=int(stage.upper_price[0, r]),
         safe=bool(plan.safe[0, r]),
         reopened=bool(plan.reopened[0, r]),
-        passes=passes_of(stage, plan, 0, r),
+        **pass_columns(passes_of(stage, plan, 0, r)),
         awards=awards,
         orders=np.array(orders, np.int64).reshape(len(orders), 4 + int(stage.duration[0, r])),
         cuts=[[i, int(cut[i])] for i in np.flatnonzero(cut).tolist()],

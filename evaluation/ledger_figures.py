@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from evaluation.daybook import DayBook, EventPage, table
+from evaluation.daybook import DayBook, EventPage, pass_columns, table
 from ledger.blocks import Block
 from ledger.identity import Role, address_of
 from ledger.records import SCHEMAS, Kind, Record
@@ -200,7 +200,7 @@ def _page(reader: _Reader, event: int) -> EventPage:
         upper_price=trigger["upper_price_micro"],
         safe=bool(dispatch["safe"]),
         reopened=bool(dispatch["reopened"]),
-        passes=dispatch["passes"],
+        **pass_columns(dispatch["passes"]),
         awards=[[a - sites, *rest] for a, *rest in awards],
         orders=np.array(rows, np.int64).reshape(len(rows), 4 + trigger["periods"]),
         cuts=list(reader.addresses(dispatch["cuts"], 0)),

@@ -82,11 +82,12 @@ def _trigger(part: Part, page: EventPage) -> list[str]:
 def _passes(part: Part, page: EventPage) -> list[str]:
     """Each loop of the safety check: how it was dispatched, what the check found, what became a row of the next."""
     lines = []
-    for n, (method, proven, wh, low, high, loading, broken) in enumerate(page.passes, 1):
+    for n, (method, proven, wh, low, high, loading) in enumerate(page.passes.tolist()):
+        broken = page.broken[page.broken[:, 0] == n, 1].tolist()
         cost = "" if METHODS[method] == "none" else ", least cost proven" if proven else ", least cost not proven"
         found = "broken: " + ", ".join(_place(part, place) for place in broken) if broken else "no limit broken"
         lines.append(
-            f"Dispatch {n} by {METHODS[method]}{cost}: {wh / 1000:.2f} kWh a period; check: {low / 1e6:.3f}–"
+            f"Dispatch {n + 1} by {METHODS[method]}{cost}: {wh / 1000:.2f} kWh a period; check: {low / 1e6:.3f}–"
             f"{high / 1e6:.3f} pu, loading {loading / 1e4:.0f} %, {found}."
         )
     return lines
