@@ -66,13 +66,14 @@ def support_voltage(view: View) -> None:
     view["reactive"] = share
 
 
-def users_cost(view: View) -> np.ndarray:
-    """What the flexibility that is asked for costs users at least, as their aggregator must reckon.
+def users_cost(view: View, directions: tuple[str, str] = ("grid_direction", "upper_direction")) -> np.ndarray:
+    """What the flexibility that is asked for costs users at least, as their aggregator or the operator must reckon.
 
-    Less injection forgoes the feed-in tariff; more of it empties batteries or puts off load.
+    Less injection forgoes the feed-in tariff; more of it empties batteries or puts off load. ``directions`` are the
+    observation columns that say which of them is asked for.
     """
     market, sites = view.market, view.scenario.sites
-    up = (view["upper_direction"] > 0) | (view["grid_direction"] > 0)
+    up = (view[directions[0]] > 0) | (view[directions[1]] > 0)
     dear = max(sites.discomfort_price, sites.degradation_price + market.feed_in)
     return np.asarray(np.where(up, float(dear), float(market.feed_in)))
 

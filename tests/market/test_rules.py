@@ -39,6 +39,7 @@ def test_aggregators_incentives(earned):
     own = {name: earned["aggregator", name]["aggregator"] for role, name in RULES if role == "aggregator"}
     assert own["equilibrium"] > own["markup"] > own["idle"] == 0.0
     assert own["greedy"] == own["generous"] == 0.0
+    assert own["equilibrium"] > own["subsidy_share"] > 0.0
     users = {name: earned["aggregator", name]["prosumer"] for role, name in RULES if role == "aggregator"}
     assert users["generous"] > users["markup"] > users["greedy"]
 
@@ -48,6 +49,7 @@ def test_operators_incentives(earned):
     own = {name: earned["eno", name]["eno"] for role, name in RULES if role == "eno"}
     assert own["idle"] < own["greedy"] < own["strict"] < own["planner"]
     assert own["generous"] > own["strict"]
+    assert own["strict"] < own["reserve_price"]
     paid = {name: earned["eno", name]["aggregator"] for role, name in RULES if role == "eno"}
     assert paid["generous"] > paid["planner"] > paid["strict"] > paid["greedy"] == 0.0
 
