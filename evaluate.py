@@ -12,6 +12,7 @@ from tqdm import tqdm
 from envs.config import SettingsError, parse_overrides
 from envs.settings import CONFIG_ROOT, Scenario, load_scenario
 from evaluation.command import Parser, add_players, add_seeds, answered, policies_of, seeds_of, whole
+from evaluation.comparison import variants, write_comparison
 from evaluation.report import write_report
 from evaluation.runs import RunResult, plan_jobs, play_all
 from evaluation.study import Study, study_of, write_metrics
@@ -24,6 +25,7 @@ so a difference between two of them is due to the scenarios. The first scenario 
 
 Written to the folder OUT (default results):
   report.html          everything in words, tables and pictures; opens without a network
+  comparison.md, .json with --compare: its tables, and the same numbers with their intervals
   metrics.json, .csv   one row a scenario, seed and metric, with its unit
   ledgers/*.sqlite     the ledger of each run; check one with: python -m ledger verify FILE
 """
@@ -33,6 +35,9 @@ examples:
   python evaluate.py configs/scenarios/tiny.yaml --seeds 3 --out results/tiny
   python evaluate.py --policy prosumer=zero_intelligence --set market.feed_in=60000
   python evaluate.py --policy prosumer=truthful,zip@0-7 --policy aggregator=markup,greedy@0
+  python evaluate.py rural_day --compare market.trading=two_stage_double,uniform_price,feed_in
+  python evaluate.py rural_day_malicious --compare standing.meter_tolerance=0.02,0.05,0.2
+  python evaluate.py tiny --compare 'malicious.false_meter=null,{count: 1},{count: 3}'
   python evaluate.py tiny --game simultaneous --policy prosumer=checkpoints/tiny
 """
 
@@ -54,6 +59,12 @@ def parser() -> argparse.ArgumentParser:
         "--allow-other-game",
         action="store_true",
         help="play a checkpoint in a game that it was not trained on (refused otherwise)",
+    )
+    made.add_argument(
+        "--compare",
+        metavar="KEY=VALUE,VALUE",
+        help="play every scenario once for each value of this setting (YAML; null for the default or for nothing of "
+        "it) and compare: welfare, efficiency, prices, income, fairness, conduct",
     )
     made.add_argument(
         "--workers",
@@ -86,13 +97,18 @@ def evaluate(arguments: argparse.Namespace) -> Path:
         arguments.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SettingsError(f"--out {arguments.out}: {error.strerror}: a folder to write to is needed") from None
-    jobs = plan_jobs(scenarios, policies, seeds, arguments.game, arguments.out, arguments.allow_other_game)
+    comparison, names = None, [scenario.name for scenario in scenarios]
+    if arguments.compare is not None:
+        comparison, scenarios, names = variants(scenarios, arguments.compare)
+    jobs = plan_jobs(scenarios, policies, seeds, arguments.game, arguments.out, arguments.allow_other_game, names)
     done: dict[int, RunResult] = {}
     for index, result in tqdm(play_all(jobs, arguments.workers), total=len(jobs), desc="runs", unit="run"):
         done[index] = result
     study: Study = study_of(scenarios, [done[k] for k in range(len(jobs))], seeds, arguments.game, policies)
     write_metrics(study, arguments.out)
-    return write_report(study, arguments.out)
+    if comparison is not None:
+        write_comparison(comparison, study, arguments.out)
+    return write_report(study, arguments.out, comparison)
 
 
 def main(words: Sequence[str] | None = None) -> int:

@@ -90,9 +90,15 @@ def parse_overrides(pairs: Iterable[str]) -> dict[str, Any]:
             value: Any = yaml.safe_load(text)
         except yaml.YAMLError:
             raise SettingsError(f"--set {pair!r}: the value is not valid YAML") from None
-        for part in reversed(key.split(".")):
-            value = {part: value}
-        nested = merge(nested, value)
+        nested = merge(nested, nest(key, value))
+    return nested
+
+
+def nest(key: str, value: Any) -> dict[str, Any]:
+    """``"market.feed_in", 90000`` → ``{"market": {"feed_in": 90000}}``."""
+    for part in reversed(key.split(".")):
+        value = {part: value}
+    nested: dict[str, Any] = value
     return nested
 
 

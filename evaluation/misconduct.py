@@ -1,7 +1,7 @@
 """The table of misconduct: what each behaviour tried, whether the market noticed, what it cost whom, what stopped it.
 
 A behaviour is judged by the parts of a period that it touches, so one added later gets its rows too. What it earned is
-compared with the same sites under the same seeds in the first scenario, when that has no malicious site.
+compared with the same sites under the same seeds in the scenario where nobody cheats, if that was played.
 """
 
 from __future__ import annotations
@@ -145,8 +145,15 @@ def _final_credit(part: Part, index: int) -> float | None:
     return 100.0 * float(together.mean()) / 1e6 if len(together) else None
 
 
-def _honest_twin(study: Study, part: Part) -> Part | None:
-    """The first scenario, where it has the same sites and nobody cheats in it."""
+def honest_twin(study: Study, part: Part) -> Part | None:
+    """The scenario that differs in nothing but that nobody cheats; else the first, if it has the same sites and nobody
+    cheats in it.
+    """
+    own = {"name", "malicious"}
+    for other in study.parts:
+        same = other.scenario.model_dump(exclude=own) == part.scenario.model_dump(exclude=own)
+        if same and not other.scenario.malicious:
+            return other
     first = study.parts[0]
     if first.scenario.malicious or first.world.site_names != part.world.site_names:
         return None
@@ -156,9 +163,9 @@ def _honest_twin(study: Study, part: Part) -> Part | None:
 def consequences(study: Study, part: Part) -> dict[str, Estimate]:
     """What each side has at the end, ¤ a run, less what the same accounts had, same seed, when nobody cheated.
 
-    The sides add up to zero. Empty where the first scenario is no honest twin.
+    The sides add up to zero. Empty where there is no honest twin.
     """
-    twin = _honest_twin(study, part)
+    twin = honest_twin(study, part)
     if twin is None:
         return {}
     found: dict[str, list[float | None]] = {}
@@ -181,7 +188,7 @@ def charges(study: Study) -> list[tuple[Part, list[Charge]]]:
     """The scenarios with malicious sites, and a row for each behaviour and part of a period it touches."""
     tables = []
     for part in study.parts:
-        honest = _honest_twin(study, part)
+        honest = honest_twin(study, part)
         rows = [
             Charge(
                 behaviour.name.replace("_", " "),

@@ -15,12 +15,13 @@ from markupsafe import Markup
 
 from envs.types import CAUSES
 from evaluation import words
+from evaluation.comparison import Comparison, heading, meanings, tables_of
 from evaluation.event_table import event_tables
 from evaluation.figures import pictures
 from evaluation.figures.style import time_of
 from evaluation.measures import METRICS
 from evaluation.measures.grid import completion_by_cause
-from evaluation.misconduct import charges, consequences
+from evaluation.misconduct import charges, consequences, honest_twin
 from evaluation.paths import path_tables
 from evaluation.statistics import estimate
 from evaluation.story import event_story
@@ -163,6 +164,7 @@ def _conduct(study: Study) -> list[dict[str, Any]]:
     return [
         {
             "part": part.name,
+            "twin": twin.name if (twin := honest_twin(study, part)) else None,
             "rows": [
                 {
                     "charge": charge,
@@ -178,6 +180,17 @@ def _conduct(study: Study) -> list[dict[str, Any]]:
         }
         for part, rows in charges(study)
     ]
+
+
+def _comparison(comparison: Comparison, study: Study) -> dict[str, Any]:
+    """A comparison's tables, scenario by scenario, and what their columns mean."""
+    groups = comparison.groups(study)
+    tables = [
+        (name, [(title, [heading(m) for m in metrics], rows) for title, metrics, rows in tables_of(parts)])
+        for name, parts in groups
+    ]
+    found = {text: meaning for _, parts in groups for text, meaning in meanings(parts)}
+    return {"key": comparison.key, "values": comparison.values, "groups": tables, "meanings": found}
 
 
 def _completion(study: Study) -> list[tuple[str, list[str]]]:
@@ -211,8 +224,8 @@ def _versions() -> list[tuple[str, str]]:
     return [("Python", platform.python_version()), *((name, metadata.version(name)) for name in PACKAGES)]
 
 
-def render_report(study: Study) -> str:
-    """The report as HTML text."""
+def render_report(study: Study, comparison: Comparison | None = None) -> str:
+    """The report as HTML text; with a section for the comparison that the study was played for."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -236,6 +249,7 @@ def render_report(study: Study) -> str:
         ],
         cards=_cards(study),
         verdicts=_verdicts(study),
+        comparison=comparison and _comparison(comparison, study),
         sound=sound,
         chain_text=chain_text,
         conduct=_conduct(study),
@@ -256,8 +270,8 @@ def render_report(study: Study) -> str:
     )
 
 
-def write_report(study: Study, out: Path) -> Path:
+def write_report(study: Study, out: Path, comparison: Comparison | None = None) -> Path:
     """Write ``report.html`` into ``out``; its path."""
     path = out / "report.html"
-    path.write_text(render_report(study), encoding="utf-8")
+    path.write_text(render_report(study, comparison), encoding="utf-8")
     return path

@@ -42,6 +42,7 @@ class Job:
     seed: int
     game: str  # staged or simultaneous
     ledger: Path | None
+    name: str = ""  # of a variant of the scenario; the scenario's own where empty
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,7 @@ def play(job: Job) -> RunResult:
     )
     book = diary.close()
     chain = None if job.ledger is None or unfinished is None else _chain(world, book, unfinished, job.ledger)
-    return RunResult(job.scenario.name, job.seed, day, book, truth, _behaviours(core), chain)
+    return RunResult(job.name or job.scenario.name, job.seed, day, book, truth, _behaviours(core), chain)
 
 
 def nodal_prices(trace: Trace) -> dict[int, Ints]:
@@ -182,8 +183,9 @@ def plan_jobs(
     game: str,
     out: Path,
     allow_other_game: bool = False,
+    names: Sequence[str] | None = None,
 ) -> list[Job]:
-    """All runs, every one checked before the first is played.
+    """All runs, every one checked before the first is played; ``names`` calls the scenarios by other names.
 
     Raises:
         SettingsError: two scenarios of one name, an unknown policy or grid, a checkpoint trained on the other game
@@ -191,10 +193,10 @@ def plan_jobs(
     """
     jobs = []
     seen: set[str] = set()
-    for scenario in scenarios:
-        slug = "".join(c if c.isalnum() or c in "-_." else "_" for c in scenario.name)
+    for scenario, name in zip(scenarios, names or [scenario.name for scenario in scenarios], strict=True):
+        slug = "".join(c if c.isalnum() or c in "-_." else "_" for c in name)
         if slug in seen:
-            raise SettingsError(f"two scenarios are named {scenario.name!r}: give each its own name")
+            raise SettingsError(f"two scenarios are named {name!r}: give each its own name")
         seen.add(slug)
         agents = Core(build_world(scenario)).agents
         for role, policy in make_policies(scenario, policies).items():
@@ -204,7 +206,7 @@ def plan_jobs(
         for seed in seeds:
             keeps = scenario.ledger.mode != "off"
             ledger = out / "ledgers" / f"{slug}_seed{seed}.sqlite" if keeps else None
-            jobs.append(Job(scenario, dict(policies), seed, game, ledger))
+            jobs.append(Job(scenario, dict(policies), seed, game, ledger, name))
     return jobs
 
 

@@ -28,8 +28,8 @@ class Part:
 
     @property
     def name(self) -> str:
-        """The scenario's name."""
-        return self.scenario.name
+        """What the runs are called: the scenario's name, or that of its variant."""
+        return self.runs[0].scenario
 
     def estimate(self, metric: str) -> Estimate:
         """Mean over seeds with its interval."""

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from envs.types import PPM, Floats, Ints
+from envs.types import PPM, SURPLUS, Floats, Ints
 from envs.world import World
-from evaluation.daybook import DayBook
-from evaluation.measures.base import Metric, Value, ratio
+from evaluation.daybook import FLOW, WH, DayBook
+from evaluation.measures.base import Metric, Value, currency, ratio
 from evaluation.measures.market import gain
+
+if TYPE_CHECKING:
+    from evaluation.runs import RunResult
 
 
 def jain(values: Floats | Ints) -> Value:
@@ -74,11 +79,30 @@ def _efficiency(world: World, book: DayBook) -> Value:
     return ratio(achieved_gain(book), best)
 
 
-def _sold(book: DayBook) -> Ints:
-    """(N,) Wh that each site sold to peers."""
-    sold = np.zeros(book.sites, np.int64)
-    np.add.at(sold, book.trades[:, 2], book.trades[:, 3])
-    return sold
+def _matching(book: DayBook) -> Value:
+    """Surplus that no longer goes to the supplier, of the surplus that neighbours needed in the same period.
+
+    At the tariffs each such kWh gains the community retail less feed-in, whoever trades it: this is the linear
+    programme's share with hindsight of what was metered. Below 0 where more was sold than there was.
+    """
+    injected, drawn = (np.maximum(side * book.net_wh, 0).sum(axis=1) for side in (1, -1))
+    rest = int(book.payments[book.payments[:, FLOW] == SURPLUS, WH].sum())
+    return ratio(float(injected.sum()) - rest, float(np.minimum(injected, drawn).sum()))
+
+
+def _dealt(book: DayBook, column: int) -> Ints:
+    """(N,) Wh that each site bought (column 1) or sold (2) among peers."""
+    dealt = np.zeros(book.sites, np.int64)
+    np.add.at(dealt, book.trades[:, column], book.trades[:, 3])
+    return dealt
+
+
+def _welfare(world: World, run: RunResult) -> float:
+    """Rewards are money less wear and discomfort, on a scale; the operator's penalties are no cost of anybody's."""
+    scale, rewards = world.scenario.reward, run.truth.rewards
+    users = float(rewards["prosumer"].sum()) * scale.prosumer_scale
+    aggregators = float(rewards["aggregator"].sum()) * scale.aggregator_scale
+    return users + aggregators + currency(run.book.balance[world.eno_account])
 
 
 def _volatility(book: DayBook) -> Value:
@@ -111,8 +135,42 @@ METRICS = [
         "sellers_concentration",
         "1",
         "Herfindahl-Hirschman index of what sites sold to peers; 1 is a monopoly",
-        public=lambda w, b: herfindahl(_sold(b)),
+        public=lambda w, b: herfindahl(_dealt(b, 2)),
         better=-1,
+    ),
+    Metric(
+        "trade",
+        "buyers_concentration",
+        "1",
+        "Herfindahl-Hirschman index of what sites bought from peers; 1 is a single buyer",
+        public=lambda w, b: herfindahl(_dealt(b, 1)),
+        better=-1,
+    ),
+    Metric(
+        "trade",
+        "trading_gain",
+        "¤",
+        "gain of the trades at the declared limits: buyers' limits less sellers' limits; declared, not true, values",
+        public=lambda w, b: currency(achieved_gain(b) // 1000),
+        better=1,
+    ),
+    Metric(
+        "trade",
+        "matching_efficiency",
+        "%",
+        "metered surplus that peers used instead of the supplier, of the most that was possible period by period: "
+        "the optimum at tariffs with hindsight",
+        public=lambda w, b: _matching(b),
+        better=1,
+    ),
+    Metric(
+        "money",
+        "community_welfare",
+        "¤",
+        "money of prosumers, aggregators and operator together, less true wear and discomfort: what they keep of "
+        "their dealings with supplier and upper level",
+        private=_welfare,
+        better=1,
     ),
     Metric(
         "money",
