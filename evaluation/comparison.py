@@ -75,8 +75,12 @@ class Cell:
 
     @property
     def difference(self) -> str:
-        """With its sign; empty for the first value."""
-        return "" if self.change is None else words.signed(self.change, _BY_NAME[self.metric].unit)
+        """With its sign; empty for the first value and where one of the two has no number."""
+        return (
+            ""
+            if self.change is None or self.change.mean is None
+            else words.signed(self.change, _BY_NAME[self.metric].unit)
+        )
 
     @property
     def clear(self) -> bool:
@@ -166,6 +170,12 @@ def meanings(parts: Sequence[Part]) -> list[tuple[str, str]]:
     return [(heading(name), _BY_NAME[name].meaning) for name in shown]
 
 
+def _markdown(cell: Cell) -> str:
+    if not cell.difference:
+        return cell.text
+    return f"{cell.text} ({f'**{cell.difference}**' if cell.clear else cell.difference})"
+
+
 def markdown(comparison: Comparison, parts: Sequence[Part], titles: Sequence[str] = tuple(TABLES)) -> str:
     """The tables of one scenario: mean ± half width of the 95 % interval, and the paired difference in brackets."""
     lines = []
@@ -175,10 +185,7 @@ def markdown(comparison: Comparison, parts: Sequence[Part], titles: Sequence[str
         lines += ["", f"**{title}**", "", f"| {comparison.key} | " + " | ".join(map(heading, names)) + " |"]
         lines.append("| --- |" + " ---: |" * len(names))
         for value, cells in zip(comparison.values, rows, strict=True):
-            texts = [
-                c.text + (f" ({f'**{c.difference}**' if c.clear else c.difference})" if c.change else "") for c in cells
-            ]
-            lines.append(f"| {value} | " + " | ".join(texts) + " |")
+            lines.append(f"| {value} | " + " | ".join(_markdown(cell) for cell in cells) + " |")
     return "\n".join(lines[1:])
 
 
