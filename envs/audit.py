@@ -23,7 +23,7 @@ from envs.phases.settle import settle
 from envs.phases.standing import expire_baselines, update_standing
 from envs.phases.trigger import silent_stage
 from envs.phases.verify import verify
-from envs.phases.violations import effects
+from envs.phases.violations import effects, relative_effects
 from envs.records import Scribe, event_id, quoted_blocks, roster_of
 from envs.types import (
     GRID,
@@ -296,12 +296,15 @@ class Market:
 
     def _effects(self, record: Record, place: int) -> Floats:
         """(N,) effect of the sites at a trigger's bus or branch, the most effective one = 1."""
-        limits, buses = limits_of(self.world), self.world.feeder.bus_count
-        if not -buses <= place < buses:
-            raise Impossible(self.dispatch, record.kind, f"place {place}", f"{-buses} to {buses - 1}")
+        limits, feeder, relative = limits_of(self.world), self.world.feeder, np.empty(self.world.sites)
+        if not -feeder.branch_count <= place < feeder.bus_count:
+            allowed = f"{-feeder.branch_count} to {feeder.bus_count - 1}"
+            raise Impossible(self.dispatch, record.kind, f"place {place}", allowed)
         desk = new_desk(limits)
         desk.magnitude[:] = 1.0
-        return np.asarray(desk.effect / effects(limits, desk, place))
+        effects(limits, desk, place)
+        relative_effects(desk, relative)
+        return relative
 
     def _site(self, address: bytes, kind: Kind) -> int:
         site = self.index.get(address, self.world.sites)

@@ -42,9 +42,8 @@ def render_frame(world: World, state: State, trace: Trace | None) -> np.ndarray:
     figure = Figure(figsize=(6.4, 4.8), dpi=80)
     axes = figure.add_subplot()
     place, grid = world.feeder.position, world.scenario.grid
-    for bus in range(1, world.feeder.bus_count):
-        parent = world.feeder.parent[bus]
-        axes.plot(*zip(place[bus], place[parent], strict=True), color="0.7", zorder=1)
+    for upper, lower in world.feeder.ends[1:]:
+        axes.plot(*zip(place[lower], place[upper], strict=True), color="0.7", zorder=1)
     dots = axes.scatter(
         place[:, 0], place[:, 1], c=state.voltage_pu[0], cmap="coolwarm", zorder=2,
         vmin=grid.band_low_pu, vmax=grid.band_high_pu,

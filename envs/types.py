@@ -260,9 +260,9 @@ class Energy:
     flow_wh: Ints  # (B,) through the transformer into this grid, < 0 when it feeds back
     technical_loss_wh: Ints  # (B,)
     voltage_pu: Floats  # (B, buses)
-    loading: Floats  # (B, buses) of each bus's branch to its parent
+    loading: Floats  # (B, branches) of each bus's branch to its parent, then of those that close loops
     twin_voltage_pu: Floats  # (B, buses) had no order been carried out
-    twin_loading: Floats  # (B, buses)
+    twin_loading: Floats  # (B, branches)
     converged: Bools  # (B,)
 
 

@@ -21,9 +21,9 @@ from envs.grid.errors import GridError
 from envs.grid.feeder import Feeder, load_feeder
 from envs.grid.profiles import BORROWED, Profiles, load_profiles
 from envs.grid.routing import Routes, charges_by_distance, reference_distance_pu, routes_of
-from envs.grid.sensitivity import branch_membership, reactive_sensitivity, voltage_sensitivity
+from envs.grid.sensitivity import branch_share, reactive_sensitivity, voltage_sensitivity
 from envs.settings import MarketSettings, Scenario, load_scenario
-from envs.types import Bools, Floats, Ints, Trades
+from envs.types import Floats, Ints, Trades
 
 MAX_SITES = 2_000
 
@@ -47,7 +47,7 @@ class World:
     inverter_va: Floats  # (N,) apparent power of plant and battery together, 0 = none
     volt_per_w: Floats  # (buses, N) pu per W injected at the site
     volt_per_var: Floats  # (buses, N) pu per var injected at the site
-    below: Bools  # (buses, N) the site hangs below the bus's branch
+    branch_share: Floats  # (branches, N) W less that each branch carries down per W injected; 1 or 0 in a radial net
     routes: Routes  # paths between all buses
     reference_pu: float  # mean electrical distance between a site and the upper grid
     path_charge: Ints  # (buses, buses) network charge of a trade between two buses, per kWh
@@ -230,7 +230,7 @@ def _build(settings: str, source: str) -> World:
         inverter_va=scenario.grid.inverter.rating * (rated + storage_w),
         volt_per_w=np.ascontiguousarray(voltage_sensitivity(feeder)[:, bus]) / 1000.0,
         volt_per_var=np.ascontiguousarray(reactive_sensitivity(feeder)[:, bus]) / 1000.0,
-        below=np.ascontiguousarray(branch_membership(feeder)[:, bus]),
+        branch_share=np.ascontiguousarray(branch_share(feeder)[:, bus]),
         routes=routes,
         reference_pu=reference_pu,
         path_charge=_path_charges(scenario.market, routes, reference_pu),

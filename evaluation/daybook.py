@@ -82,9 +82,9 @@ class DayBook:
     sites: int
     aggregators: int
     voltage_upu: Ints  # (T, buses) as lived
-    loading_ppm: Ints  # (T, buses) of each bus's branch to its parent
+    loading_ppm: Ints  # (T, branches) of each bus's branch to its parent
     twin_voltage_upu: Ints  # (T, buses) had no order been carried out
-    twin_loading_ppm: Ints  # (T, buses)
+    twin_loading_ppm: Ints  # (T, branches)
     flow_wh: Ints  # (T,) through the transformer into the grid
     losses_wh: Ints  # (T,) flow + accepted injections
     technical_wh: Ints  # (T,) losses in wires

@@ -1,12 +1,13 @@
 """From a pandapower net to the arrays of a `Feeder`.
 
 One power flow of the unloaded net makes pandapower build its internal per-unit branch table, so switches,
-fused buses, half-open lines, taps and charging are pandapower's own; only the tree is built here.
+fused buses, half-open lines, taps and charging are pandapower's own; only the tree and its loops are built here.
 """
 
 from __future__ import annotations
 
 import copy
+import heapq
 import json
 import math
 from typing import Any, NamedTuple
@@ -16,7 +17,7 @@ import numpy as np
 from envs.grid.equipment import equipment_arrays, text
 from envs.grid.errors import GridError
 
-# tables that change voltages or powers in a way that constant-power injections on a tree cannot show
+# tables that change voltages or powers in a way that constant-power injections cannot show
 UNSUPPORTED = (
     "gen",
     "trafo3w",
@@ -58,9 +59,9 @@ def feeder_arrays(net: Any, name: str) -> dict[str, np.ndarray]:
     branches = live_branches(net, ppc, lookups["branch"], supplied)
     root = int(lookup[int(net.ext_grid.bus[net.ext_grid.in_service].iloc[0])])
     order, parent, branch_of = _tree(branches, supplied, root, name)
-    arrays = _branch_arrays(branches, order, parent, branch_of, ppc)
     row_of = np.full(len(ppc["bus"]), -1)
     row_of[order] = np.arange(len(order))
+    arrays = _branch_arrays(branches, row_of, branch_of, ppc)
     indices = net.bus.index.to_numpy()
     feeder_bus = np.array([row_of[lookup[index]] if lookup[index] >= 0 else -1 for index in indices])
     kept = feeder_bus >= 0
@@ -151,61 +152,88 @@ def _transformer_rating_ka(net: Any) -> np.ndarray:
 
 def _tree(branches: Branches, supplied: np.ndarray, root: int, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Buses in depth-first order, each one's parent as a position in that order, and its branch (-1 at the
-    root)."""
+    root).
+
+    Where there are loops the tree is that of the shortest electrical paths from the root.
+    """
     neighbours: dict[int, list[tuple[int, int]]] = {}
     for row, (f_bus, t_bus) in enumerate(zip(branches.f_bus.tolist(), branches.t_bus.tolist(), strict=True)):
         neighbours.setdefault(f_bus, []).append((t_bus, row))
         neighbours.setdefault(t_bus, []).append((f_bus, row))
+    below = _shortest_paths(neighbours, 1.0 / np.abs(branches.admittance[:, 1]), root)
     position: dict[int, int] = {}
     parents: list[int] = []
     used: list[int] = []
     stack = [(root, -1, -1)]
     while stack:
         bus, parent, branch = stack.pop()
-        if bus in position:
-            raise GridError(f"{name} is meshed: {branches.name[branch]!r} closes a loop; allowed: radial nets")
         position[bus] = len(parents)
         parents.append(parent)
         used.append(branch)
-        below = sorted((entry for entry in neighbours.get(bus, []) if entry[1] != branch), reverse=True)
-        stack.extend((other, position[bus], row) for other, row in below)
+        stack.extend((other, position[bus], row) for other, row in sorted(below.get(bus, []), reverse=True))
     if len(position) != int(supplied.sum()):
         missed = int(supplied.sum()) - len(position)
         raise GridError(f"{name}: {missed} supplied buses are not reached from the external grid by branches")
     return np.array(list(position)), np.array(parents, dtype=np.int64), np.array(used)
 
 
-def _branch_arrays(
-    branches: Branches, order: np.ndarray, parent: np.ndarray, branch_of: np.ndarray, ppc: Any
-) -> dict[str, np.ndarray]:
-    """The two-port of each bus's branch, turned so that the parent end comes first."""
-    count = len(order)
+def _shortest_paths(
+    neighbours: dict[int, list[tuple[int, int]]], impedance_pu: np.ndarray, root: int
+) -> dict[int, list[tuple[int, int]]]:
+    """(bus, branch) hanging from each bus in the tree of shortest paths; equal ones by bus and branch number."""
+    below: dict[int, list[tuple[int, int]]] = {}
+    reached: set[int] = set()
+    waiting = [(0.0, root, -1, -1)]
+    while waiting:
+        distance_pu, bus, parent, branch = heapq.heappop(waiting)
+        if bus in reached:
+            continue
+        reached.add(bus)
+        if branch >= 0:
+            below.setdefault(parent, []).append((bus, branch))
+        for other, row in neighbours.get(bus, []):
+            if other not in reached:
+                heapq.heappush(waiting, (distance_pu + float(impedance_pu[row]), other, bus, row))
+    return below
+
+
+def _branch_arrays(branches: Branches, row_of: np.ndarray, branch_of: np.ndarray, ppc: Any) -> dict[str, np.ndarray]:
+    """The two-port of each bus's branch, turned so that the parent end comes first, then those that close loops, turned
+    so that the bus with the lower number does.
+    """
+    rest = np.setdiff1d(np.arange(len(branches.f_bus)), branch_of)
+    used = np.concatenate([branch_of, rest])
+    count = len(used)
     a, k = np.ones(count, complex), np.zeros(count, complex)
     z, y_eq = np.zeros(count, complex), np.zeros(count, complex)
     rating_pu = np.full((count, 2), np.inf)
-    names = np.array([""] + [branches.name[row] for row in branch_of[1:]], dtype=str)
     base_ka = ppc["baseMVA"] / (SQRT3 * ppc["bus"][:, 9].astype(float))
-    for child in range(1, count):
-        row = branch_of[child]
+    loop_ends = np.zeros((len(rest), 2), np.int64)
+    for entry in range(1, count):
+        row = used[entry]
         ends = [int(branches.f_bus[row]), int(branches.t_bus[row])]
         ff, ft, tf, tt = (complex(value) for value in branches.admittance[row])
         rating = [float(branches.rating_ka[row, end]) / float(base_ka[ends[end]]) for end in (0, 1)]
-        if ends[0] == order[child]:
+        if row_of[ends[0]] > row_of[ends[1]]:  # a parent comes before its children
             ff, ft, tf, tt = tt, tf, ft, ff
             rating.reverse()
-        a[child], z[child] = -tf / tt, 1.0 / tt
-        y_eq[child], k[child] = ff - ft * tf / tt, -ft / tt
-        rating_pu[child] = rating
-    is_transformer = np.array([False] + [bool(branches.is_transformer[row]) for row in branch_of[1:]])
+            ends.reverse()
+        a[entry], z[entry] = -tf / tt, 1.0 / tt
+        y_eq[entry], k[entry] = ff - ft * tf / tt, -ft / tt
+        rating_pu[entry] = rating
+        if entry >= len(branch_of):
+            loop_ends[entry - len(branch_of)] = row_of[ends]
     return {
         "a": a,
         "z": z,
         "y_eq": y_eq,
         "k": k,
-        "branch_name": names,
-        "is_transformer": is_transformer,
+        "branch_name": np.array([""] + [branches.name[row] for row in used[1:]], dtype=str),
+        "is_transformer": np.array([False] + [bool(branches.is_transformer[row]) for row in used[1:]]),
         "rating_parent_pu": np.ascontiguousarray(rating_pu[:, 0]),
         "rating_child_pu": np.ascontiguousarray(rating_pu[:, 1]),
+        "loop_upper": np.ascontiguousarray(loop_ends[:, 0]),
+        "loop_lower": np.ascontiguousarray(loop_ends[:, 1]),
     }
 
 

@@ -1,4 +1,4 @@
-"""A radial feeder as plain arrays, buses numbered from the root down.
+"""A feeder as plain arrays, buses numbered from the root down.
 
 Each bus but the root hangs from its parent by one branch, a two-port seen from both ends. With J the current
 that leaves a branch into its child bus, and S > 0 an injection into the grid, paper 000 eq. 8-12 become
@@ -7,7 +7,8 @@ that leaves a branch into its child bus, and S > 0 an injection into the grid, p
 
 with a = -Ycp/Ycc, z = 1/Ycc, y_eq = Ypp - Ypc Ycp/Ycc, k = -Ypc/Ycc. (As printed, the paper has the sign and
 the conjugates wrong: injection would lower the voltage.) Lines, transformers, taps and line charging fit the
-same form.
+same form. In a weakly meshed net these are the branches of a spanning tree, and those that close loops follow them with
+the same four numbers, see `envs.grid.loops`.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import numpy as np
 
 from envs.grid.cache import cached
 from envs.grid.errors import GridError, unknown_name
+from envs.grid.loops import Loops, Tree, loops_of
 from envs.grid.sources import build_net, find_source
 
 __all__ = ["Feeder", "Generators", "GridError", "Loads", "Storages", "SweepArrays", "load_feeder"]
@@ -64,38 +66,41 @@ class SweepArrays(NamedTuple):
     """What the sweep's numba kernels read, see `envs.grid.sweep`."""
 
     parent: np.ndarray  # (buses,) int64
-    a: np.ndarray  # (buses,) complex
-    z: np.ndarray  # (buses,) complex
-    y_eq: np.ndarray  # (buses,) complex
-    k: np.ndarray  # (buses,) complex
+    a: np.ndarray  # (branches,) complex
+    z: np.ndarray  # (branches,) complex
+    y_eq: np.ndarray  # (branches,) complex
+    k: np.ndarray  # (branches,) complex
     shunt: np.ndarray  # (buses,) complex
-    rating_parent_pu: np.ndarray  # (buses,)
-    rating_child_pu: np.ndarray  # (buses,)
+    rating_parent_pu: np.ndarray  # (branches,)
+    rating_child_pu: np.ndarray  # (branches,)
+    loops: Loops
     slack_voltage_pu: complex
     base_kva: float
 
 
 @dataclass(frozen=True)
 class Feeder:
-    """A radial grid. Bus 0 is the root, `parent[c] < c`, and every subtree is a contiguous range of buses.
+    """A radial or weakly meshed grid. Bus 0 is the root, `parent[c] < c`, every subtree is a contiguous range of buses.
 
-    Arrays indexed by bus describe the bus, or the branch that joins it to its parent (entry 0 is then void:
-    a = 1, the rest 0, ratings infinite).
+    Arrays by branch: entry b < buses is the branch that joins bus b to its parent (entry 0 is void: a = 1, the rest
+    0, ratings infinite); entry buses + m closes loop m. In a radial net branches and buses are as many.
     """
 
     name: str
     parent: np.ndarray  # (buses,) int64, -1 at the root
-    a: np.ndarray  # (buses,) complex
-    z: np.ndarray  # (buses,) complex, pu
-    y_eq: np.ndarray  # (buses,) complex, pu
-    k: np.ndarray  # (buses,) complex
+    a: np.ndarray  # (branches,) complex
+    z: np.ndarray  # (branches,) complex, pu
+    y_eq: np.ndarray  # (branches,) complex, pu
+    k: np.ndarray  # (branches,) complex
     shunt: np.ndarray  # (buses,) complex, pu
     slack_voltage_pu: complex
     base_kva: float
-    rating_parent_pu: np.ndarray  # (buses,) current at which the parent end is loaded to 1, inf = unrated
-    rating_child_pu: np.ndarray  # (buses,)
-    is_transformer: np.ndarray  # (buses,) bool
-    branch_name: np.ndarray  # (buses,) text
+    rating_parent_pu: np.ndarray  # (branches,) current at which the parent end is loaded to 1, inf = unrated
+    rating_child_pu: np.ndarray  # (branches,)
+    is_transformer: np.ndarray  # (branches,) bool
+    branch_name: np.ndarray  # (branches,) text
+    loop_upper: np.ndarray  # (loops,) int64 bus at the parent end of each branch that closes a loop
+    loop_lower: np.ndarray  # (loops,) int64 bus at its child end
     bus_name: np.ndarray  # (buses,) text
     nominal_kv: np.ndarray  # (buses,)
     band_low_pu: np.ndarray  # (buses,) the net's own band
@@ -112,6 +117,27 @@ class Feeder:
         """Number of buses, the root included."""
         return len(self.parent)
 
+    @property
+    def branch_count(self) -> int:
+        """Length of the arrays by branch: the buses, then the branches that close loops."""
+        return len(self.z)
+
+    @property
+    def ends(self) -> np.ndarray:
+        """(branches, 2) int64: the buses at the parent end and at the child end of each branch; (-1, 0) at the root."""
+        tree = np.stack([self.parent, np.arange(self.bus_count)], axis=1)
+        return np.concatenate([tree, np.stack([self.loop_upper, self.loop_lower], axis=1)])
+
+    @cached_property
+    def loops(self) -> Loops:
+        """The loops' responses. Raises GridError for loops without impedance."""
+        buses = self.bus_count
+        tree = Tree(self.parent, self.a[:buses], self.z[:buses], self.k[:buses])
+        found = loops_of(tree, self.loop_upper, self.loop_lower, self.a[buses:], self.z[buses:], self.k[buses:])
+        if found is None:
+            raise GridError(f"{self.name} has loops without impedance; their currents are not determined")
+        return found
+
     @cached_property
     def sweep_arrays(self) -> SweepArrays:
         """The arrays that the numba kernels take, as one named tuple."""
@@ -124,13 +150,14 @@ class Feeder:
             self.shunt,
             self.rating_parent_pu,
             self.rating_child_pu,
+            self.loops,
             self.slack_voltage_pu,
             self.base_kva,
         )
 
     @property
     def rating_kva(self) -> np.ndarray:
-        """(buses,) apparent power at 1 pu voltage that loads each bus's branch to 1, at its child end."""
+        """(branches,) apparent power at 1 pu voltage that loads each branch to 1, at its child end."""
         return self.rating_child_pu * self.base_kva
 
     def bus_of(self, pandapower_bus: int) -> int:
@@ -153,8 +180,7 @@ def load_feeder(name: str, case_folders: Sequence[Path] = ()) -> Feeder:
     it is there.
 
     `case_folders` are searched for cases before our own `envs/grid/cases`. Raises GridError for an unknown
-    name (with the closest known ones) and for a net that is not one radial feeder of constant-power
-    equipment.
+    name (with the closest known ones) and for a net that is not one feeder of constant-power equipment.
     """
     source = find_source(name, case_folders)
 

@@ -17,7 +17,7 @@ import numpy as np
 from numba import njit
 
 from envs.grid.feeder import SweepArrays
-from envs.grid.single import TOLERANCE_PU, currents_up, no_load, voltages_down
+from envs.grid.single import TOLERANCE_PU, advance, currents_up, no_load
 from envs.grid.sweep import magnitude
 
 DROOP_ROUNDS = 2000  # the damped loop takes tens of rounds, at a gain of 100 about a thousand
@@ -116,6 +116,7 @@ def sweep_with_droop(
     it to q_kvar; the rest is as in `sweep_one`.
     """
     no_load(feeder, voltage)
+    current[len(voltage) :] = 0.0
     given_var[:] = 0.0
     change, gap, rounds = np.inf, np.inf, 0
     tolerance_var = TOLERANCE_PU * feeder.base_kva * 1000.0
@@ -128,6 +129,6 @@ def sweep_with_droop(
             current[:] = 0.0
             given_var[:] = 0.0
             return -max(rounds, 1)
-        change = voltages_down(feeder, voltage, current)
+        change = advance(feeder, voltage, current)
         gap = _respond(droop, bus, most_var, reach_var, voltage, given_var, q_kvar)
         rounds += 1

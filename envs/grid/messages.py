@@ -116,8 +116,10 @@ def exchange(feeder: Feeder, p_kw: Any, q_kvar: Any, delay_ticks: int = 0, seed:
         seed: of the delays.
 
     Raises:
-        ValueError: a wrong shape, an injection that is not finite, a negative delay.
+        ValueError: a wrong shape, an injection that is not finite, a negative delay, a net with loops.
     """
+    if feeder.branch_count > feeder.bus_count:
+        raise ValueError(f"{feeder.name} has loops; neighbours can settle by messages up and down a tree only")
     p, q = PowerFlow(feeder).checked("p_kw", p_kw), PowerFlow(feeder).checked("q_kvar", q_kvar)
     if p.ndim != 1 or q.ndim != 1:
         raise ValueError(f"p_kw and q_kvar have shapes {p.shape} and {q.shape}; ({feeder.bus_count},) is needed")

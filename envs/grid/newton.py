@@ -5,9 +5,8 @@ and taps are honoured, which lightsim2grid's import of pandapower nets does not 
 import's traps: limit columns that are not numbers are never read, and the start is the idle net's voltages, which
 already carry the transformers' phase shift (a flat start is 150 degrees off behind a Dyn5 transformer).
 
-Only loads, static generators and storages inject, at constant power; one external grid holds its bus. Scenarios play
-on radial feeders, because sensitivities, routing and the distributed check need a tree; this module is for studies.
-lightsim2grid and scipy are needed here only.
+Only loads, static generators and storages inject, at constant power; one external grid holds its bus. Scenarios run
+the sweep, loops included; this module is for studies. lightsim2grid and scipy are needed here only.
 """
 
 from __future__ import annotations

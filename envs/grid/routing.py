@@ -2,7 +2,9 @@
 
 Paper 003 has the delegates send each trade along a path and prints no algorithm. In a tree the path is the only one:
 up from the seller to the first bus that both sides hang from, down to the buyer. Its electrical distance is the sum
-of the |Z| of its branches, per unit, so that lines and transformers of all voltage levels add up.
+of the |Z| of its branches, per unit, so that lines and transformers of all voltage levels add up. In a net with loops
+it is the path in the tree of shortest electrical paths from the upper grid; what flows through the branches that close
+loops is nobody's.
 """
 
 from __future__ import annotations
@@ -60,11 +62,11 @@ def routes_of(feeder: Feeder) -> Routes:
     """All paths of a feeder; made once a world."""
     buses = feeder.bus_count
     hop, branch = np.empty((buses, buses), np.int64), np.empty((buses, buses), np.int64)
-    impedance, distance = np.abs(feeder.z), np.empty((buses, buses))
+    impedance, distance = np.abs(feeder.z[:buses]), np.empty((buses, buses))
     impedance[0] = 0.0
     _walk_tree(feeder.parent, impedance, hop, branch, np.zeros(buses))
     _distances(impedance, hop, branch, distance)
-    resistance = np.ascontiguousarray(feeder.z.real)
+    resistance = np.ascontiguousarray(feeder.z[:buses].real)
     resistance[0] = 0.0
     return Routes(hop, branch, distance, resistance, feeder.base_kva)
 

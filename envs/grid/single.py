@@ -10,6 +10,7 @@ import numpy as np
 from numba import njit
 
 from envs.grid.feeder import SweepArrays
+from envs.grid.loops import loop_change
 
 TOLERANCE_PU = 1e-10
 MAX_ROUNDS = 200  # an ordinary case takes 5-10 rounds, one at the edge of collapse about a hundred
@@ -28,7 +29,9 @@ def no_load(feeder: SweepArrays, voltage: np.ndarray) -> None:
 def currents_up(
     feeder: SweepArrays, p_kw: np.ndarray, q_kvar: np.ndarray, voltage: np.ndarray, current: np.ndarray
 ) -> bool:
-    """Currents (buses,) from the leaves up; False where a bus has lost its voltage."""
+    """Currents (branches,) from the leaves up, those of loops as they stand; False where a bus has lost its
+    voltage.
+    """
     buses = len(voltage)
     scale = 1.0 / feeder.base_kva
     alive = True
@@ -41,6 +44,10 @@ def currents_up(
         j_re = shunt_re * re - shunt_im * im - (p * re + q * im) * over
         current[bus] = complex(j_re, shunt_re * im + shunt_im * re - (p * im - q * re) * over)
         alive = alive and square > COLLAPSE_PU2  # NaN counts as lost
+    for m in range(len(feeder.loops.upper)):
+        upper, branch = feeder.loops.upper[m], buses + m
+        current[feeder.loops.lower[m]] -= current[branch]
+        current[upper] += feeder.y_eq[branch] * voltage[upper] + feeder.k[branch] * current[branch]
     for bus in range(buses - 1, 0, -1):
         parent = feeder.parent[bus]
         y_re, y_im = feeder.y_eq[bus].real, feeder.y_eq[bus].imag
@@ -72,6 +79,40 @@ def voltages_down(feeder: SweepArrays, voltage: np.ndarray, current: np.ndarray)
     return change
 
 
+@njit(cache=True, error_model="numpy")
+def close_loops(feeder: SweepArrays, voltage: np.ndarray, current: np.ndarray) -> float:
+    """Loop currents and voltages (buses,) put right for the currents of the round; the largest squared step."""
+    loops, buses = feeder.loops, len(voltage)
+    count = len(loops.upper)
+    error, step = np.empty(count, np.complex128), np.empty(count, np.complex128)
+    for m in range(count):
+        branch = buses + m
+        expected = feeder.a[branch] * voltage[loops.upper[m]] - feeder.z[branch] * current[branch]
+        error[m] = voltage[loops.lower[m]] - expected
+    for m in range(count):
+        step[m] = loop_change(loops, error, m)
+        current[buses + m] += step[m]
+    change = 0.0
+    for bus in range(1, buses):
+        moved = 0.0 + 0.0j
+        for m in range(count):
+            moved += loops.rise[bus, m] * step[m]
+        voltage[bus] += moved
+        square = moved.real * moved.real + moved.imag * moved.imag
+        change = square if square > change else change
+    return change
+
+
+@njit(cache=True)
+def advance(feeder: SweepArrays, voltage: np.ndarray, current: np.ndarray) -> float:
+    """The second half of a round: voltages down the tree, then loops; the largest squared step of either."""
+    change = voltages_down(feeder, voltage, current)
+    if len(feeder.loops.upper) > 0:
+        closing = close_loops(feeder, voltage, current)
+        change = closing if closing > change else change
+    return change
+
+
 @njit(cache=True)
 def sweep_one(
     feeder: SweepArrays,
@@ -83,12 +124,14 @@ def sweep_one(
 ) -> int:
     """Solve one world in place, for use inside other numba code.
 
-    p_kw, q_kvar (buses,) net injections, > 0 into the grid. voltage, current (buses,) complex: the solved pu
-    voltages and child-end branch currents; with `flat_start` false, `voltage` is the starting point. Returns
-    the rounds used, or minus that number where there is no solution (both arrays are then 0).
+    p_kw, q_kvar (buses,) net injections, > 0 into the grid. voltage (buses,), current (branches,) complex: the
+    solved pu voltages and child-end branch currents; with `flat_start` false, `voltage` and the currents of loops
+    are the starting point. Returns the rounds used, or minus that number where there is no solution (both arrays
+    are then 0).
     """
     if flat_start:
         no_load(feeder, voltage)
+        current[len(voltage) :] = 0.0
     change = np.inf
     rounds = 0
     while True:
@@ -99,5 +142,5 @@ def sweep_one(
             voltage[:] = 0.0
             current[:] = 0.0
             return -max(rounds, 1)
-        change = voltages_down(feeder, voltage, current)
+        change = advance(feeder, voltage, current)
         rounds += 1

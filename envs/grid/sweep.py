@@ -37,7 +37,7 @@ class Flow(NamedTuple):
     """A solved power flow; worlds first, or absent when one world was given."""
 
     voltage_pu: np.ndarray  # (worlds, buses) magnitude
-    loading: np.ndarray  # (worlds, buses) fraction of the rating of each bus's parent branch, 0 at the root
+    loading: np.ndarray  # (worlds, branches) fraction of each branch's rating, 0 for the void one of the root
     slack_p_kw: np.ndarray  # (worlds,) power that the upper grid injects at the root, > 0 = import
     losses_kw: np.ndarray  # (worlds,) slack power + all injections
     rounds: np.ndarray  # (worlds,) int64
@@ -158,13 +158,15 @@ def magnitude(value: complex) -> float:
 
 @njit(cache=True, error_model="numpy")
 def loading_one(feeder: SweepArrays, voltage: np.ndarray, current: np.ndarray, loading: np.ndarray) -> None:
-    """Loading (buses,) as a fraction: the worse end of each branch against its rating, as pandapower defines
+    """Loading (branches,) as a fraction: the worse end of each branch against its rating, as pandapower defines
     it."""
     loading[0] = 0.0
-    for bus in range(1, len(voltage)):
-        upper = feeder.y_eq[bus] * voltage[feeder.parent[bus]] + feeder.k[bus] * current[bus]
-        lower = magnitude(current[bus]) / feeder.rating_child_pu[bus]
-        loading[bus] = max(magnitude(upper) / feeder.rating_parent_pu[bus], lower)
+    buses = len(voltage)
+    for branch in range(1, len(current)):
+        parent = feeder.parent[branch] if branch < buses else feeder.loops.upper[branch - buses]
+        upper = feeder.y_eq[branch] * voltage[parent] + feeder.k[branch] * current[branch]
+        lower = magnitude(current[branch]) / feeder.rating_child_pu[branch]
+        loading[branch] = max(magnitude(upper) / feeder.rating_parent_pu[branch], lower)
 
 
 @njit(cache=True, error_model="numpy")
@@ -172,6 +174,32 @@ def slack_power_kw(feeder: SweepArrays, voltage: np.ndarray, current: np.ndarray
     """Active power that the upper grid injects at the root."""
     v, i = voltage[0], current[0]
     return (v.real * i.real + v.imag * i.imag) * feeder.base_kva
+
+
+@njit(cache=True)
+def _measure(
+    feeder: SweepArrays,
+    p_kw: np.ndarray,
+    voltage: np.ndarray,
+    current: np.ndarray,
+    used: int,
+    voltage_pu: np.ndarray,
+    loading: np.ndarray,
+    slack_p_kw: np.ndarray,
+    losses_kw: np.ndarray,
+    rounds: np.ndarray,
+    converged: np.ndarray,
+    world: int,
+) -> None:
+    """Row `world` of the output arrays from its solved voltages and currents; `used` as `sweep_one` returns it."""
+    for bus in range(len(voltage)):
+        voltage_pu[world, bus] = magnitude(voltage[bus])
+    loading_one(feeder, voltage, current, loading[world])
+    slack_p_kw[world] = slack_power_kw(feeder, voltage, current)
+    losses_kw[world] = slack_p_kw[world]
+    for bus in range(len(voltage)):
+        losses_kw[world] += p_kw[bus] if used > 0 else 0.0
+    converged[world], rounds[world] = used > 0, abs(used)
 
 
 @njit(cache=True)
@@ -190,29 +218,33 @@ def sweep_batch(
     worlds, buses = p_kw.shape
     start = np.empty(buses, np.complex128)
     no_load(feeder, start)
+    if len(feeder.loops.upper) > 0:  # one by one: what is gained by lanes is lost in the loops' small matrices
+        single, flowing = np.empty(buses, np.complex128), np.empty(len(feeder.z), np.complex128)
+        for world in range(worlds):
+            used = sweep_one(feeder, p_kw[world], q_kvar[world], single, flowing, True)
+            _measure(
+                feeder, p_kw[world], single, flowing, used, voltage_pu, loading, slack_p_kw, losses_kw, rounds,
+                converged, world,
+            )  # fmt: skip
+        return
     for first in range(0, worlds, LANES):
         lanes = min(LANES, worlds - first)
         voltage, current = np.empty((lanes, buses), np.complex128), np.empty((lanes, buses), np.complex128)
         voltage[:] = start
-        used = rounds[first : first + lanes]
+        settled = np.empty(lanes, np.int64)
         _sweep_lanes(
             feeder,
             p_kw[first : first + lanes].T.copy(),
             q_kvar[first : first + lanes].T.copy(),
             voltage,
             current,
-            used,
+            settled,
         )
         for lane in range(lanes):
-            world = first + lane
-            for bus in range(buses):
-                voltage_pu[world, bus] = magnitude(voltage[lane, bus])
-            loading_one(feeder, voltage[lane], current[lane], loading[world])
-            slack_p_kw[world] = slack_power_kw(feeder, voltage[lane], current[lane])
-            losses_kw[world] = slack_p_kw[world]
-            for bus in range(buses):
-                losses_kw[world] += p_kw[world, bus] if used[lane] > 0 else 0.0
-            converged[world], rounds[world] = used[lane] > 0, abs(used[lane])
+            _measure(
+                feeder, p_kw[first + lane], voltage[lane], current[lane], settled[lane], voltage_pu, loading,
+                slack_p_kw, losses_kw, rounds, converged, first + lane,
+            )  # fmt: skip
 
 
 class PowerFlow:
@@ -235,7 +267,7 @@ class PowerFlow:
         worlds = len(p)
         flow = Flow(
             np.empty_like(p),
-            np.empty_like(p),
+            np.empty((worlds, self.feeder.branch_count)),
             np.empty(worlds),
             np.empty(worlds),
             np.empty(worlds, np.int64),

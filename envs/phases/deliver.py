@@ -141,7 +141,8 @@ def deliver(world: World, state: State, quotes: Quotes, plan: Plan, fraction: Fl
         plan: the cut of last resort.
         fraction: (B, N) share of an ordered change that each site carries out.
     """
-    worlds, sites, buses = len(state.seed), world.sites, world.feeder.bus_count
+    worlds, sites = len(state.seed), world.sites
+    buses, branches = world.feeder.bus_count, world.feeder.branch_count
 
     def ints(*shape: int) -> Ints:
         return np.zeros((worlds, *shape), np.int64)
@@ -162,9 +163,9 @@ def deliver(world: World, state: State, quotes: Quotes, plan: Plan, fraction: Fl
         flow_wh=ints(),
         technical_loss_wh=ints(),
         voltage_pu=floats(buses),
-        loading=floats(buses),
+        loading=floats(branches),
         twin_voltage_pu=floats(buses),
-        twin_loading=floats(buses),
+        twin_loading=floats(branches),
         converged=np.ones(worlds, np.bool_),
     )
     ordered = orders_now(state.events, state.period, sites)

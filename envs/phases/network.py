@@ -25,7 +25,9 @@ class Limits(NamedTuple):
     site_bus: Ints
     volt_per_w: Floats  # (buses, N)
     volt_per_var: Floats  # (buses, N)
-    below: np.ndarray  # (buses, N) bool
+    branch_share: Floats  # (branches, N)
+    sense: Floats  # (branches,) +1 where the sites as a whole feed the branch's lower end, -1 its upper end
+    capacity_w: Ints  # (N,)
     low_pu: float
     high_pu: float
     loading: float
@@ -49,9 +51,9 @@ class Desk(NamedTuple):
     p_kw: Floats  # (buses,)
     q_kvar: Floats  # (buses,)
     voltage: np.ndarray  # (buses,) complex
-    current: np.ndarray  # (buses,) complex
+    current: np.ndarray  # (branches,) complex
     magnitude: Floats  # (buses,)
-    loading: Floats  # (buses,)
+    loading: Floats  # (branches,)
 
 
 def limits_of(world: World) -> Limits:
@@ -65,7 +67,9 @@ def limits_of(world: World) -> Limits:
         world.site_bus,
         world.volt_per_w,
         world.volt_per_var,
-        world.below,
+        world.branch_share,
+        np.where(world.branch_share.sum(axis=1) < 0.0, -1.0, 1.0),
+        world.capacity_w,
         grid.band_low_pu,
         grid.band_high_pu,
         grid.loading_limit,
@@ -79,12 +83,12 @@ def limits_of(world: World) -> Limits:
 @njit(cache=True)
 def new_desk(limits):
     """An empty desk for the grid and the sites of ``limits``."""
-    buses, sites = limits.feeder.parent.shape[0], limits.site_bus.shape[0]
+    buses, branches, sites = limits.feeder.parent.shape[0], limits.feeder.z.shape[0], limits.site_bus.shape[0]
     return Desk(
         np.empty(sites), np.empty(sites), np.empty(sites), np.zeros(sites, np.int64),
         np.zeros(sites), np.zeros(sites), np.empty(sites), np.empty(sites),
-        np.empty(buses), np.empty(buses), np.empty(buses, np.complex128), np.empty(buses, np.complex128),
-        np.empty(buses), np.empty(buses),
+        np.empty(buses), np.empty(buses), np.empty(buses, np.complex128), np.empty(branches, np.complex128),
+        np.empty(buses), np.empty(branches),
     )  # fmt: skip
 
 

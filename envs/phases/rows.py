@@ -93,7 +93,7 @@ def open_rows(active, least_wh, most_wh, member, admitted, quoted, rows):
 
 
 @njit(cache=True)
-def _limit_row(effect_per_w, rows, b, first, place, relieves, excess, ordered_wh):
+def _limit_row(limits, effect_per_w, rows, b, first, place, relieves, excess, ordered_wh):
     """Add or tighten the row of a violated place, in its own unit (pu or W) per kW."""
     found = -1
     for r in range(first, rows.used[b]):
@@ -107,16 +107,17 @@ def _limit_row(effect_per_w, rows, b, first, place, relieves, excess, ordered_wh
         rows.place[b, found] = place
         rows.lower[b, found], rows.upper[b, found] = -np.inf, np.inf
     rows.touched[b, found] = True
-    now, strongest = 0.0, 0.0
+    now, strongest, against = 0.0, 0.0, 0.0
     for i in range(ordered_wh.shape[0]):
         effect = effect_per_w[i] * 1000.0
         rows.a[b, found, i] = effect
         now += effect * ordered_wh[i] / HOURS * 0.001
         strongest = max(strongest, effect)
+        against += max(-effect, 0.0) * limits.capacity_w[i] * 0.001
     if relieves:
         rows.lower[b, found] = now + excess * OVERSHOOT
         rows.a[b, found, ordered_wh.shape[0] + found - first] = strongest
-        rows.uncured_kw[b, found - first] = max(rows.lower[b, found] / strongest, 0.0)
+        rows.uncured_kw[b, found - first] = max((rows.lower[b, found] + against) / strongest, 0.0)
     else:
         rows.upper[b, found] = max(now - excess * OVERSHOOT, 0.0)
 
@@ -174,7 +175,7 @@ def check_promise(
                     violated[b] = True
                     excess = voltage_excess(limits, magnitude, bus) + TOLERANCE_PU
                     if add:
-                        _limit_row(desk.effect, rows, b, first_limit[b], bus, helps, excess, ordered_wh[b])
+                        _limit_row(limits, desk.effect, rows, b, first_limit[b], bus, helps, excess, ordered_wh[b])
             relief, branch, watts = worst_branch(limits, desk.voltage, desk.current, loading)
             if relief != 0:
                 effects(limits, desk, -1 - branch)
@@ -183,4 +184,6 @@ def check_promise(
                     violated[b] = True
                     excess = watts + TOLERANCE_PU * branch_watts(limits, branch)
                     if add:
-                        _limit_row(desk.effect, rows, b, first_limit[b], -1 - branch, helps, excess, ordered_wh[b])
+                        _limit_row(
+                            limits, desk.effect, rows, b, first_limit[b], -1 - branch, helps, excess, ordered_wh[b]
+                        )

@@ -289,7 +289,7 @@ def _last_resort(
             strongest, help_w = 0.0, 0.0
             for i in range(sites):
                 strongest = max(strongest, desk.effect[i])
-                help_w += desk.effect[i] * left[i]
+                help_w += max(desk.effect[i], 0.0) * left[i]
             if help_w <= 0.0:
                 break
             share = min(1.0, 1.02 * need * strongest / help_w)

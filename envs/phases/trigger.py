@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 
 from envs.phases.network import Limits, limits_of, new_desk, set_forecast, solve_sites
-from envs.phases.violations import effects, worst
+from envs.phases.violations import effects, relative_effects, worst
 from envs.types import (
     GRID,
     HORIZON,
@@ -109,9 +109,7 @@ def _trigger(
             duration[b, GRID] = h + 1
             if watts > need[b, GRID]:
                 need[b, GRID], place[b, GRID] = watts, where
-                strongest = desk.effect.max()
-                for i in range(sites):
-                    effect[b, GRID, i] = desk.effect[i] / strongest
+                relative_effects(desk, effect[b, GRID])
 
 
 def silent_stage(world: World, baseline_w: Floats, live_w: Floats) -> Stage:

@@ -20,13 +20,16 @@ def branch_watts(limits, branch):
 
 
 @njit(cache=True)
-def flow_share(voltage, current, branch):
-    """Active power into the branch's lower bus over its apparent power: +1 import, -1 export, unity power factor."""
-    v, i = voltage[branch], current[branch]
+def flow_share(limits, voltage, current, branch):
+    """Active power into the branch's lower bus over its apparent power: +1 import, -1 export, unity power factor;
+    of a loop's branch, into the end that the sites as a whole feed.
+    """
+    buses = voltage.shape[0]
+    v, i = voltage[branch if branch < buses else limits.feeder.loops.lower[branch - buses]], current[branch]
     apparent = abs(v) * abs(i)
     if apparent < 1e-12:
         return 0.0
-    return (v.real * i.real + v.imag * i.imag) / apparent
+    return limits.sense[branch] * (v.real * i.real + v.imag * i.imag) / apparent
 
 
 @njit(cache=True)
@@ -60,7 +63,7 @@ def worst_branch(limits, voltage, current, loading):
     for branch in range(1, loading.shape[0]):
         excess = loading[branch] - limits.loading
         if excess > TOLERANCE_PU:
-            share = flow_share(voltage, current, branch)
+            share = flow_share(limits, voltage, current, branch)
             watts = excess * branch_watts(limits, branch) / max(abs(share), 0.3)
             if watts > need:
                 need, place = watts, branch
@@ -92,6 +95,8 @@ def worst(limits, desk):
 def effects(limits, desk, place):
     """Fill desk.effect with what a W of each site does at a place (pu per W, or W per W); the strongest of them.
 
+    Below 0 it is in a loop only: a site that feeds the other end of the branch.
+
     Inverters on the slope of their droop answer to the rise: with r, x the grid's sensitivities to active and reactive
     power and D the slopes at the solved voltages, effect = r_place - u R with u (1 + X D) = x_place D.
     """
@@ -101,7 +106,7 @@ def effects(limits, desk, place):
         _levers(limits, desk, place)
     for i in range(sites):
         if place < 0:
-            desk.effect[i] = 1.0 if limits.below[-1 - place, i] else 0.0
+            desk.effect[i] = limits.sense[-1 - place] * limits.branch_share[-1 - place, i]
         else:
             desk.effect[i] = limits.volt_per_w[place, i]
             if limits.reactive == Q_OF_U:
@@ -109,6 +114,14 @@ def effects(limits, desk, place):
                     desk.effect[i] -= desk.lever[j] * limits.volt_per_w[limits.site_bus[j], i]
         strongest = max(strongest, desk.effect[i])
     return strongest
+
+
+@njit(cache=True)
+def relative_effects(desk, out):
+    """out (N,): effects on the scale of the most effective site; 0 for one that feeds a loop's branch from behind."""
+    strongest = desk.effect.max()
+    for i in range(out.shape[0]):
+        out[i] = max(desk.effect[i], 0.0) / strongest if strongest > 0.0 else 0.0
 
 
 @njit(cache=True)
@@ -141,5 +154,6 @@ def violation(limits, magnitude, loading):
     volts, over = 0.0, 0.0
     for bus in range(1, magnitude.shape[0]):
         volts += max(magnitude[bus] - limits.high_pu, limits.low_pu - magnitude[bus], 0.0)
-        over += max(loading[bus] - limits.loading, 0.0)
+    for branch in range(1, loading.shape[0]):
+        over += max(loading[branch] - limits.loading, 0.0)
     return volts, over

@@ -51,9 +51,9 @@ def _map(axis: Axes, world: World, voltage: np.ndarray, loading: np.ndarray, nor
     feeder, colours = world.feeder, ListedColormap(STEPS)
     x, y = places(world)
     limit = world.scenario.grid.loading_limit
-    for bus in range(1, feeder.bus_count):
-        up = int(feeder.parent[bus])
-        over = loading[bus] > limit + 1e-6
+    for branch in range(1, feeder.branch_count):
+        up, bus = feeder.ends[branch].tolist()
+        over = loading[branch] > limit + 1e-6
         axis.plot(
             [x[up], x[bus]], [y[up], y[bus]], color=ALERT if over else SOFT, linewidth=3.0 if over else 1.0, zorder=1
         )

@@ -65,8 +65,7 @@ def _topology(study: Study) -> Picture:
     def paint(figure: Figure) -> None:
         axis = figure.subplots()
         x, y = places(world)
-        for bus in range(1, feeder.bus_count):
-            up = int(feeder.parent[bus])
+        for up, bus in feeder.ends[1:].tolist():
             axis.plot([x[up], x[bus]], [y[up], y[bus]], color=SOFT, linewidth=1.0, zorder=1)
         out = [not grid.band_low_pu - 1e-6 <= v <= grid.band_high_pu + 1e-6 for v in before]
         axis.scatter(x, y, c=[ALERT if bad else PAPER for bad in out], s=130, edgecolors=INK, linewidths=0.9, zorder=2)

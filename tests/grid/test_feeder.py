@@ -89,7 +89,6 @@ def test_names_and_nets_that_do_not_fit(name: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("extra", "message"),
     [
-        ("pp.create_line(net, 0, 2, 0.1, std_type='NAYY 4x150 SE', name='ring')", "meshed"),
         ("pp.create_gen(net, 2, 0.001, vm_pu=1.0)", "gen elements"),
         ("pp.create_ext_grid(net, 2)", "2 external grids"),
         ("net.load['const_z_p_percent'] = 50.0", "constant-power"),
