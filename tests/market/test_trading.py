@@ -124,6 +124,20 @@ def test_stackelberg_meets_the_closed_form():
         assert price == pytest.approx((80_000 + mean) / 2, abs=1.0)
 
 
+def test_stackelberg_meets_the_closed_form_exactly_where_it_is_whole():
+    """Two buyers of slope 1, limits 300 and 260, at a feed-in of 80: v̄ = 280, p* = 180, income (v̄ - 80)² / 4 · Σ1/a."""
+    million = 1_000_000
+    rows = [
+        (100 * million, 300 * million, -200 * million, 0),
+        (100 * million, 260 * million, -160 * million, 0),
+        (80 * million, 80 * million, 1_000 * million, 0),
+    ]
+    pairs, price = trades(stackelberg, rows, Tariffs(80 * million, 300 * million, True))
+    assert price == 180 * million
+    assert pairs == [(2, 0, 120 * million, price), (2, 1, 80 * million, price)]
+    assert sum(wh for _, _, wh, _ in pairs) * (price - 80 * million) == (200 * million) ** 2 // 4 * 2
+
+
 def test_stackelberg_leader_has_no_better_price():
     rng = np.random.default_rng(6)
     for _ in range(25):
