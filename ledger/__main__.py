@@ -58,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     what = shown.add_mutually_exclusive_group()
     what.add_argument("--event", type=int, help="the records of one dispatch event")
     what.add_argument("--block", type=int, help="one block with its records")
+    what.add_argument("--joining", action="store_true", help="the conditions for joining, and every application")
     what.add_argument(
         "--contracts", type=int, nargs="?", const=commands.LAST, metavar="HEIGHT",
         help="the rules in force at a height (the last one)",

@@ -15,8 +15,10 @@ from .levels import RIGHTS, Level
 from .records import SCHEMAS, Kind, Record
 
 PUBLIC_KINDS = frozenset(
-    (Kind.GENESIS, Kind.CERTIFICATE, Kind.REVOCATION, Kind.CONTRACT, Kind.TTX, Kind.REFUSAL, Kind.EQUIVOCATION,
-     Kind.CLOSING)
+    (
+        Kind.GENESIS, Kind.CERTIFICATE, Kind.REVOCATION, Kind.CONTRACT, Kind.CONDITIONS, Kind.ADMISSION, Kind.TTX,
+        Kind.REFUSAL, Kind.EQUIVOCATION, Kind.CLOSING,
+    )
 )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from . import contracts
 from .blocks import Block, block_digest, parse_header
+from .check_joining import check_admission, check_admitted, check_application, check_conditions
 from .faults import Fault, FaultCode, LedgerFault
 from .identity import Certificate, IdentityError, check_certificate, verify
 from .levels import PRODUCERS
@@ -67,6 +68,8 @@ def _check_certificate(work: Examination, position: int, record: Record) -> None
     nodes = len(state.certificates) + len(change.certificates) + 1
     roomy = nodes * state.params.window_periods <= MAX_WINDOW_CELLS
     work.require(roomy, FaultCode.CERTIFICATE, f"{nodes} nodes are too many for the window", position)
+    if old is None and state.conditions is not None:
+        check_admitted(work, position, certificate)
     change.certificates.append(certificate)
 
 
@@ -211,6 +214,9 @@ RULES: dict[Kind, Callable[[Examination, int, Record], None]] = {
     Kind.EQUIVOCATION: _check_equivocation,
     Kind.BALLOT: _check_ballot,
     Kind.CONTRACT: _check_contract,
+    Kind.CONDITIONS: check_conditions,
+    Kind.APPLICATION: check_application,
+    Kind.ADMISSION: check_admission,
     Kind.CLOSING: _check_closing,
     **dict.fromkeys(PREDECESSOR, _check_link),
 }

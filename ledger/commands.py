@@ -81,6 +81,8 @@ def shown(options: argparse.Namespace) -> int:
     try:
         if options.event is not None:
             schema, view = "event", show.event_view(store, options.event)
+        elif options.joining:
+            schema, view = "joining", show.joining_view(store)
         elif options.contracts is not None:
             at = None if options.contracts == LAST else options.contracts
             schema, view = "contracts", show.contracts_view(store, at)

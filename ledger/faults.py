@@ -44,6 +44,7 @@ class FaultCode(IntEnum):
     BALLOT = 33
     CHECKPOINT = 34
     CONTRACT = 37
+    JOINING = 38
 
 
 @dataclass(frozen=True, slots=True)

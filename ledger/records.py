@@ -51,6 +51,9 @@ class Kind(IntEnum):
     PATHS = 23
     FORECAST = 24
     ESTIMATE = 25
+    CONDITIONS = 26
+    APPLICATION = 27
+    ADMISSION = 28
 
 
 _TRANSFERS = (
@@ -121,6 +124,15 @@ FIELDS: dict[Kind, tuple[str, ...]] = {
     Kind.PATHS: ("period uint", "rows [trade uint, distance_micro_pu uint, charge_micro uint, buses uints]"),
     Kind.FORECAST: ("period uint", "net_w ints"),
     Kind.ESTIMATE: ("period uint", "rows [site address, net_w ints]"),
+    Kind.CONDITIONS: (
+        "roles uints", "least_capacity_w uint", "most_capacity_w uint", "energy_types uint", "buses uint",
+        "least_periods uint",
+    ),
+    Kind.APPLICATION: (
+        "subject bytes", "public_key key", "role uint", "bus uint", "energy_types uint", "capacity_w uint",
+        "generated_wh uints", "consumed_wh uints", "signature signature",
+    ),
+    Kind.ADMISSION: ("application hash", "serial uint", "broken uint"),
 }  # fmt: skip
 
 _EVERYBODY = frozenset((Role.ENO, Role.AGGREGATOR, Role.PROSUMER))
@@ -132,6 +144,8 @@ SENDERS: dict[Kind, frozenset[Role]] = dict.fromkeys(Kind, _ENO) | {
     Kind.REVOCATION: _AUTHORITY,
     Kind.HISTORY: _AUTHORITY,
     Kind.CONTRACT: _AUTHORITY,
+    Kind.CONDITIONS: _AUTHORITY,
+    Kind.APPLICATION: _EVERYBODY,
     Kind.REGISTRATION: frozenset((Role.PROSUMER,)),
     Kind.OFFER: frozenset((Role.AGGREGATOR,)),
     Kind.ORDER: _EVERYBODY,

@@ -13,6 +13,7 @@ from .blocks import Block
 from .contracts import Versions, in_force, version_of
 from .encoding import Body
 from .identity import Role, address_of, display_address
+from .joining import Application, Condition
 from .params import params_of
 from .records import PREDECESSOR, SCHEMAS, Kind, Record
 from .store import Store, StoreError
@@ -161,6 +162,38 @@ def contracts_view(store: Store, height: int | None) -> dict[str, Any]:
             values = rule._asdict() | {"parameter_hash": rule.parameter_hash.hex()}
             rules.append({"name": _readable(name, "bytes", {})} | values)
     return {"height": at, "contracts": rules}
+
+
+def _application_view(body: Body, height: int) -> dict[str, Any]:
+    applied = Application(*body)
+    return {
+        "subject": _readable(applied.subject, "bytes", {}), "address": display_address(applied.address),
+        "role": applied.role, "bus": applied.bus, "energy_types": applied.energy_types,
+        "capacity_w": applied.capacity_w, "periods": len(applied.generated_wh), "applied_in": height,
+        "decision": "open", "decided_in": None, "id": None, "certified_in": None,
+    }  # fmt: skip
+
+
+def joining_view(store: Store) -> dict[str, Any]:
+    """The conditions for joining, and what became of every application: id or broken condition, certified or not."""
+    conditions: dict[str, Any] | None = None
+    applications: dict[bytes, dict[str, Any]] = {}
+    for found in _all_records(load_blocks(store)):
+        kind, body, height = found.record.kind, found.record.body, found.height
+        if kind is Kind.CONDITIONS:
+            conditions = {"since_block": height} | body_fields(kind, body, {})
+        elif kind is Kind.APPLICATION:
+            applications[found.record.id] = _application_view(body, height)
+        elif kind is Kind.ADMISSION and body[0] in applications:
+            broken = Condition(body[2]).name if body[2] in Condition.__members__.values() else str(body[2])
+            decision = f"refused: {broken}" if body[2] else "accepted"
+            applications[body[0]] |= {"decision": decision, "decided_in": height, "id": body[1] or None}
+        elif kind is Kind.CERTIFICATE:
+            address = display_address(address_of(body[1]))
+            for row in applications.values():
+                if row["id"] == body[3] and row["address"] == address:
+                    row["certified_in"] = height
+    return {"conditions": conditions, "applications": list(applications.values())}
 
 
 def event_view(store: Store, event: int) -> dict[str, Any]:

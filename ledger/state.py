@@ -19,6 +19,7 @@ from .contracts import Versions
 from .encoding import Body
 from .faults import FaultCode
 from .identity import Certificate, Role, address_of
+from .joining import Admission, Application, Conditions
 from .levels import PRODUCERS, VOTERS
 from .params import chain_id_of, params_of
 from .records import Kind
@@ -69,6 +70,9 @@ class Change:
     ballots: dict[bytes, bytes] = field(default_factory=dict)
     readings: dict[bytes, int] = field(default_factory=dict)  # sender -> the last period that it reported
     contracts: dict[bytes, Versions] = field(default_factory=dict)
+    conditions: Conditions | None = None
+    applications: dict[bytes, Application] = field(default_factory=dict)
+    admissions: dict[bytes, Admission] = field(default_factory=dict)
     closed: bool = False
 
 
@@ -106,6 +110,9 @@ class ChainState:
         self.equivocators: set[bytes] = set()  # they neither produce nor vote
         self.readings: dict[bytes, int] = {}
         self.contracts: dict[bytes, Versions] = {}  # rules by name, with every version so far
+        self.conditions: Conditions | None = None  # for joining; a chain without them has a closed roster
+        self.applications: dict[bytes, Application] = {}  # undecided, by record id
+        self.admissions: dict[bytes, Admission] = {}  # decided, by the application's record id
         self._since: dict[bytes, int] = {}  # height of a node's first certificate
         self._draws: dict[tuple[Refusal, ...], consensus.Draw] = {}
 
@@ -206,6 +213,10 @@ class ChainState:
         self.turns.ballots |= change.ballots
         self.readings |= change.readings
         self.contracts |= change.contracts
+        self.conditions = change.conditions or self.conditions
+        self.admissions |= change.admissions
+        undecided = self.applications | change.applications
+        self.applications = {key: each for key, each in undecided.items() if key not in self.admissions}
         self.closed = change.closed
         self._waiting = change
         self.height = block.header.height
