@@ -46,8 +46,7 @@ from envs.types import (
     Verdict,
 )
 from envs.world import World, build_world
-from ledger.audit import Execution, Expected, Impossible
-from ledger.blocks import Block
+from ledger.audit import Execution, Expected, Impossible, Sealed
 from ledger.records import Draft, Kind, Record
 from ledger.roster import AUTHORITY
 
@@ -67,7 +66,7 @@ class Outcome:
 
 
 class Market:
-    """Executes a chain of one scenario again, block by block."""
+    """Executes a ledger of one scenario again, height by height."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -86,9 +85,9 @@ class Market:
         self.announced: list[Record] = []  # versions of rules that came after genesis
         self.contracts = ("rules", "accounts", self.trading, self.dispatch, "settlement", "standing")
 
-    def execute(self, block: Block) -> Iterator[Execution]:
+    def execute(self, block: Sealed) -> Iterator[Execution]:
         """What the block must hold; Impossible where it lacks orders or readings."""
-        if block.header.height == 0:
+        if block.height == 0:
             yield self._rules(self.scribe.contracts())
             yield self._accounts()
             return
@@ -108,12 +107,12 @@ class Market:
         expected = [Expected(bytes(d.body[0]).decode(), d.kind, sender, 0, d.body) for d in drafts]
         return Execution("rules", frozenset((Kind.CONTRACT,)), expected)
 
-    def _require_known_rules(self, block: Block) -> None:
+    def _require_known_rules(self, block: Sealed) -> None:
         """Impossible where a rule is in force in a version whose parameters are not this scenario's."""
         self.announced += _of(block, Kind.CONTRACT)
         for record in self.announced:
             name, version, parameters, start = record.body
-            if start <= block.header.height and self.known.get(name) != parameters:
+            if start <= block.height and self.known.get(name) != parameters:
                 rule, stated = name.decode("ascii", "backslashreplace"), f"version {version} from block {start} on"
                 raise Impossible(rule, Kind.CONTRACT, stated, "a version with this scenario's parameters")
 
@@ -136,7 +135,7 @@ class Market:
 
     # Results of the period before.
 
-    def _results(self, block: Block) -> list[Draft]:
+    def _results(self, block: Sealed) -> list[Draft]:
         world, state, trades = self.world, self.state, self.trades
         assert trades is not None
         claims = Claims(*self._readings(block))
@@ -151,12 +150,12 @@ class Market:
         self.trades = None
         return drafts
 
-    def _readings(self, block: Block) -> Ints:
+    def _readings(self, block: Sealed) -> Ints:
         """(3, 1, N) generated, consumed, storage Wh as the sites said."""
         records = self._by_site(block, Kind.READING, "settlement")
         return np.array([record.body[1:4] for record in records], np.int64).T[:, None].copy()
 
-    def _energy(self, block: Block) -> Energy:
+    def _energy(self, block: Sealed) -> Energy:
         """What the witnesses accepted stands for what was metered; what nobody recorded is zero."""
         rows = self._one(block, Kind.VERIFICATION).body[1]
         grid = self._one(block, Kind.GRID).body
@@ -186,7 +185,7 @@ class Market:
             converged=np.ones(1, np.bool_),
         )
 
-    def _switched(self, block: Block) -> Ints:
+    def _switched(self, block: Sealed) -> Ints:
         """(1, N) Wh cut, by the rows of the last resort, at most what was planned, in its direction."""
         rows = self._one(block, Kind.SETTLEMENT).body[1]
         assert isinstance(rows, list)
@@ -197,13 +196,13 @@ class Market:
                 cut_wh[0, site] = np.sign(self.cut_wh[site]) * min(wh, abs(self.cut_wh[site]))
         return cut_wh
 
-    def _one(self, block: Block, kind: Kind) -> Record:
+    def _one(self, block: Sealed, kind: Kind) -> Record:
         found = _of(block, kind)
         if len(found) != 1:
             raise Impossible("settlement", kind, f"{len(found)} records", "one a period")
         return found[0]
 
-    def _by_site(self, block: Block, kind: Kind, contract: str) -> list[Record]:
+    def _by_site(self, block: Sealed, kind: Kind, contract: str) -> list[Record]:
         """The records of a kind, one a site in the sites' order."""
         by_sender = {record.sender: record for record in _of(block, kind)}
         missing = [i for i, each in enumerate(self.scribe.addresses[: self.world.sites]) if each not in by_sender]
@@ -213,7 +212,7 @@ class Market:
 
     # Promises of the coming period.
 
-    def _promises(self, block: Block, orders: list[Record]) -> Iterator[Execution]:
+    def _promises(self, block: Sealed, orders: list[Record]) -> Iterator[Execution]:
         state, sites = self.state, self.world.sites
         books = self._by_site(block, Kind.ORDER, self.trading)
         columns = np.array([record.body[1:5] for record in books], np.int64).T[:, None].copy()
@@ -228,7 +227,7 @@ class Market:
         self.trades = trades
         self.refused = [site for r in _of(block, Kind.REFUSAL) if (site := self.index.get(r.body[2], sites)) < sites]
 
-    def _stage(self, block: Block) -> tuple[Stage, Ints, Ints]:
+    def _stage(self, block: Sealed) -> tuple[Stage, Ints, Ints]:
         """The stage as offers and triggers tell it, what the dispatches order (1, R, N), and members (1, N)."""
         world, sites = self.world, self.world.sites
         baseline_w = np.zeros((1, HORIZON, sites))
@@ -263,7 +262,7 @@ class Market:
                 self.cut_wh[self._site(site, record.kind)] = wh
         return stage, ordered, member
 
-    def _register(self, block: Block) -> None:
+    def _register(self, block: Sealed) -> None:
         """Who is whose member from now on."""
         for record in _of(block, Kind.REGISTRATION):
             a = self._aggregator(record.body[1], record.kind) if record.body[1] else -1
@@ -281,7 +280,7 @@ class Market:
             found.append(offers_of(self.state, stage, r, blocks, self.world.sites))
         return found
 
-    def _paid(self, block: Block, stage: Stage, offers: list[Offers]) -> Ints:
+    def _paid(self, block: Sealed, stage: Stage, offers: list[Offers]) -> Ints:
         """(1, R, A) what the recorded awards are paid, by the request's mechanism."""
         awarded, paid = np.zeros((2, 1, REQUESTS, self.world.aggregators), np.int64)
         for record in _of(block, Kind.DTX):
@@ -347,7 +346,7 @@ class Market:
         return Draft(Kind.DTX, self.scribe.eno, record.event, body)
 
 
-def _of(block: Block, kind: Kind) -> list[Record]:
+def _of(block: Sealed, kind: Kind) -> list[Record]:
     return [record for record in block.records if record.kind is kind]
 
 

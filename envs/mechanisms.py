@@ -25,11 +25,10 @@ class Mechanisms:
 
 def mechanisms_of(scenario: Scenario) -> Mechanisms:
     """Load what the settings name. Raises SettingsError for a name without a file, listing what there is."""
-    if scenario.ledger.consensus not in available():
-        allowed = ", ".join(available())
-        raise SettingsError(
-            f"{scenario.source}: ledger.consensus = {scenario.ledger.consensus!r}: no such rule (allowed: {allowed})"
-        )
+    for business, rule in scenario.ledger.consensus:
+        if rule is not None and rule not in available():
+            key, allowed = f"ledger.consensus.{business}", ", ".join(available())
+            raise SettingsError(f"{scenario.source}: {key} = {rule!r}: no such rule (allowed: {allowed})")
     try:
         return _load(scenario)
     except SettingsError as error:

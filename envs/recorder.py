@@ -1,7 +1,8 @@
 """What of a period goes on the ledger, and when.
 
 Block t holds the orders, trades, Ttx and Dtx of period t and the readings, verification, settlement and credit of
-period t-1: what is promised is sealed before it is delivered. A Vtx follows in the block that holds the last
+period t-1: what is promised is sealed before it is delivered. A period seals a block of each
+business's chain, dispatch last. A Vtx follows in the block that holds the last
 reading of its event, the Atx one block later. Closing blocks bring home what is left when an episode ends.
 """
 
@@ -18,7 +19,7 @@ from envs.types import HOURS, PPM, WEEK, Ints, Plan, Quotes, Stage, State, Trace
 from envs.world import World
 from ledger.chain import Chain
 from ledger.lottery import Lottery
-from ledger.params import Params
+from ledger.params import BUSINESSES, DISPATCH, Params
 from ledger.records import Draft
 from ledger.state import Refusal
 from ledger.store import Store
@@ -40,6 +41,7 @@ class _Book:
 def params_of(world: World) -> Params:
     """The chain's settings from the scenario's."""
     ledger = world.scenario.ledger
+    rules = dict(ledger.consensus)
     return Params(
         gamma=ledger.gamma,
         alpha_ppm=round(ledger.alpha * PPM),
@@ -47,8 +49,9 @@ def params_of(world: World) -> Params:
         window_periods=WEEK,
         credit_threshold_ppm=round(world.scenario.standing.admission_threshold * PPM),
         signing="none" if ledger.mode == "hashes" else ledger.signing,
-        consensus=ledger.consensus,
+        consensus=rules[DISPATCH],
         period_s=round(HOURS * 3600),
+        siblings=tuple((name, rules[name]) for name in BUSINESSES if name != DISPATCH and rules[name] is not None),
     )
 
 
@@ -106,7 +109,8 @@ class Recorder:
         """Seal the coming period's promises and the last period's results.
 
         Returns:
-            (B,) index of the producing site, -1 where no draw was made; per world the sites whose block was refused.
+            (B,) index of the site that sealed the dispatch chain's block, -1 where no draw was made; per world the
+            sites whose block was refused, a site once for every chain.
         """
         producer = np.full(len(state.seed), -1, np.int64)
         refused: list[list[int]] = [[] for _ in range(len(state.seed))]
@@ -134,7 +138,7 @@ class Recorder:
             if book.chain is None:
                 continue
             # Nobody forges a closing block: there is no later period in which it could be punished.
-            book.chain.seal(book.pending)
+            book.chain.seal_height(book.pending)
             book.chain.close(book.scribe.eno, book.scribe.last_accounts())
             self.heads.append(book.chain.head)
             if book.store is not None:
@@ -158,17 +162,25 @@ class Recorder:
 
 
 def _produce(book: _Book, drafts: list[Draft]) -> tuple[int, list[int]]:
-    """Draw producers until one seals an honest block; (its site, the sites refused)."""
-    refused: list[int] = []
+    """A block of each chain; (the site that sealed the dispatch chain's, the sites refused)."""
     if book.lottery is not None:
         return book.lottery.produce(book.forgers.tolist())
-    chain = book.chain
-    assert chain is not None
+    assert book.chain is not None
+    refused: list[int] = []
+    for _ in book.chain.state.chains:
+        site, turned_away = _seal_one(book.chain, book.forgers, drafts)
+        refused += turned_away
+    return site, refused
+
+
+def _seal_one(chain: Chain, forging: np.ndarray, drafts: list[Draft]) -> tuple[int, list[int]]:
+    """Draw producers until one seals an honest block of the chain that is due; (its site, the sites refused)."""
+    refused: list[int] = []
     refusals: list[Refusal] = []
     while True:
         draw = chain.draw(refusals)
         site = chain.roster.index_of[draw.producer]
-        if site >= len(book.forgers) or not book.forgers[site]:
+        if site >= len(forging) or not forging[site]:
             break
         candidate = chain.propose(drafts, draw, refusals)
         forged = chain.forge(candidate)

@@ -161,12 +161,28 @@ class StandingSettings(Section):
     meter_tolerance_wh: Annotated[int, Field(ge=0)] = 25
 
 
+class ConsensusSettings(Section):
+    """Which rule draws the producers of each business's chain; a business without one is kept by dispatch.
+
+    A plain name (``consensus: pow``) means a single chain under that rule.
+    """
+
+    dispatch: str = "poe"
+    trading: str | None = "scored_dpos"
+    credit: str | None = None
+
+    @field_validator("trading", "credit", mode="before")
+    @classmethod
+    def _off(cls, value: Any) -> Any:
+        return None if value is False else value  # YAML reads a bare ``off`` as false
+
+
 class LedgerSettings(Section):
     """``full`` signs, ``hashes`` only hashes, ``off`` keeps no chain; who is believed and paid is the same."""
 
     mode: Literal["full", "hashes", "off"] = "full"
     signing: Literal["period", "record"] = "period"
-    consensus: str = "poe"
+    consensus: ConsensusSettings = ConsensusSettings()
     gamma: Annotated[int, Field(ge=1, le=10_000)] = 100
     alpha: Fraction = 0.5  # weight of a generated Wh in Proof of Energy (paper 000 eq. 3)
     beta: Fraction = 0.5  # weight of a consumed Wh
@@ -177,6 +193,11 @@ class LedgerSettings(Section):
     def _off(cls, value: Any) -> Any:
         """YAML reads a bare ``off`` as false; what is meant is clear."""
         return "off" if value is False else value
+
+    @field_validator("consensus", mode="before")
+    @classmethod
+    def _single(cls, value: Any) -> Any:
+        return {"dispatch": value, "trading": None, "credit": None} if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _weights(self) -> LedgerSettings:

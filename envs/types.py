@@ -324,8 +324,8 @@ class Trace:
     transport: Transport
     payments: Payments
     reward: dict[str, Floats]
-    producer: Ints  # (B,) site that sealed the block, -1 where no draw was made
-    refused: list[list[int]] = field(default_factory=list)  # (B) producers whose block was refused
+    producer: Ints  # (B,) site that sealed the dispatch chain's block, -1 where no draw was made
+    refused: list[list[int]] = field(default_factory=list)  # (B) producers whose block was refused, chain by chain
     credit_ppm: Ints = field(default_factory=lambda: np.zeros((0, 0), np.int64))  # (B, N + A) after the period
     score_ppm: Ints = field(default_factory=lambda: np.zeros((0, 0), np.int64))
     charge_wh: Floats = field(default_factory=lambda: np.zeros((0, 0)))

@@ -98,8 +98,8 @@ class DayBook:
     trades: Ints  # (trades, 8) period, buyer, seller, Wh, price, branches of the path, its charge per kWh, losses in Wh
     payments: Ints  # (payments, 8)
     events: list[EventPage]
-    producers: Ints  # (T,) site that sealed the period's block, -1 where no draw was made
-    refusals: Ints  # (refusals, 2) period, site whose block was refused
+    producers: Ints  # (T,) site that sealed the dispatch chain's block, -1 where no draw was made
+    refusals: Ints  # (refusals, 2) period, site whose block was refused; a row for each chain
     history_wh: Ints  # (N, 2) generated and consumed in the week before
 
     @property

@@ -32,7 +32,8 @@ class _Reader:
         self.roles: list[int] = []
         self.by_kind: dict[Kind, list[dict[str, Any]]] = {kind: [] for kind in Kind}
         self.by_event: dict[int, dict[Kind, dict[str, Any]]] = {}
-        self.producers = [block.header.producer for block in blocks]
+        main = [block.header for block in blocks if block.header.chain_id == blocks[0].header.chain_id]
+        self.producers = [header.producer for header in main]  # of the dispatch chain
         for block in blocks:
             for record in block.records:
                 self._take(record)

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from . import commands
 from .audit import AuditError
 from .checkpoint import CheckpointError
+from .params import BUSINESSES, DISPATCH
 from .store import StoreError
 
 
@@ -63,6 +64,9 @@ def _parser() -> argparse.ArgumentParser:
         "--contracts", type=int, nargs="?", const=commands.LAST, metavar="HEIGHT",
         help="the rules in force at a height (the last one)",
     )  # fmt: skip
+    shown.add_argument(
+        "--chain", choices=BUSINESSES, default=DISPATCH, help="of which business the block is (dispatch)"
+    )
     view = command("view", commands.viewed, "show what one node may read of a block or an event, the rest as ids")
     view.add_argument("path")
     view.add_argument("--as", dest="node", required=True, metavar="NODE", help="the node's name or address")

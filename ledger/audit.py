@@ -1,7 +1,7 @@
-"""Audit: a verified chain is executed again by the rules it was made under, block by block.
+"""Audit: a verified ledger is executed again by the rules it was made under, height by height.
 
 The ledger knows no market. Executors from outside (entry points of the group `gridpact.contracts`, or
-`module:attribute`) say for every block which records the earlier ones and this one's orders and readings lead to;
+`module:attribute`) say for every height which records the earlier ones and this one's orders and readings lead to;
 here they are compared with what is recorded. The first difference ends the audit.
 """
 
@@ -11,11 +11,12 @@ import importlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
-from itertools import zip_longest
+from itertools import groupby, zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from .blocks import Block
+from .businesses import business_of
 from .encoding import Body, Value
 from .records import SCHEMAS, Field, Kind, Record
 from .store import Store
@@ -41,7 +42,7 @@ class Expected(NamedTuple):
 
 
 class Execution(NamedTuple):
-    """All records of these kinds in a block, in their order: no other, none less."""
+    """All records of these kinds at a height, in their order: no other, none less."""
 
     contract: str  # named when a record is missing or too many
     kinds: frozenset[Kind]
@@ -59,9 +60,11 @@ class Difference:
     field: str
     recorded: str
     executed: str
+    business: str = ""  # whose chain, where there are several and the record is not missing
 
     def __str__(self) -> str:
-        place = f"block {self.block}" + ("" if self.record is None else f", record {self.record}")
+        block = f"{self.business} block" if self.business else "block"
+        place = f"{block} {self.block}" + ("" if self.record is None else f", record {self.record}")
         return (
             f"{place}: {self.contract}: {self.kind} {self.field} is {self.recorded}, re-execution gives {self.executed}"
         )
@@ -75,13 +78,21 @@ class Impossible(Exception):
         self.contract, self.kind, self.recorded, self.needed = contract, kind, recorded, needed
 
 
+class Sealed(NamedTuple):
+    """What was sealed at one height: the records of all chains, in the order of the chains."""
+
+    height: int
+    records: list[Record]
+    places: list[tuple[str, int]]  # of each record: business ("" where there is one chain) and position in its block
+
+
 class Executor(Protocol):
-    """Executes blocks again, from genesis on in their order."""
+    """Executes what was sealed again, from genesis on, height by height."""
 
     contracts: tuple[str, ...]  # names of what it executes
 
-    def execute(self, block: Block) -> Iterable[Execution]:
-        """What the block must hold; Impossible where it holds too little to say."""
+    def execute(self, sealed: Sealed) -> Iterable[Execution]:
+        """What the blocks of a height must hold; Impossible where they hold too little to say."""
 
 
 Factory = Callable[[str, Sequence[str]], Executor]  # (scenario, ["key=value", ...]); ValueError when there is none
@@ -123,44 +134,58 @@ def audit_file(path: str | Path, executors: Sequence[Executor]) -> Report:
     contracts = tuple(name for executor in executors for name in executor.contracts)
     blocks = 0
     with Store.open(path) as store:
-        for block in store.blocks():
-            found = [each for executor in executors if (each := audit_block(block, executor)) is not None]
+        for _, group in groupby(store.blocks(), key=lambda block: block.header.height):
+            sealed_blocks = list(group)
+            sealed = _sealed(sealed_blocks)
+            found = [each for executor in executors if (each := audit_height(sealed, executor)) is not None]
             if found:
-                first = min(found, key=lambda each: len(block.records) if each.record is None else each.record)
-                return Report(first, blocks, contracts)
-            blocks += 1
+                return Report(min(found, key=lambda each: each[0])[1], blocks, contracts)
+            blocks += len(sealed_blocks)
     return Report(None, blocks, contracts)
 
 
-def audit_block(block: Block, executor: Executor) -> Difference | None:
-    """The first record of a block that does not follow from re-execution."""
-    height, found = block.header.height, []
+def _sealed(blocks: Sequence[Block]) -> Sealed:
+    """The blocks of one height; the last is the main chain's, which carries the ledger's id."""
+    last = blocks[-1].header
+    names = [(business_of(each.header.chain_id, last.chain_id) or "") if len(blocks) > 1 else "" for each in blocks]
+    return Sealed(
+        last.height,
+        [record for block in blocks for record in block.records],
+        [(name, place) for name, block in zip(names, blocks, strict=True) for place in range(len(block.records))],
+    )
+
+
+def audit_height(sealed: Sealed, executor: Executor) -> tuple[int, Difference] | None:
+    """The first record of a height that does not follow from re-execution, and its place among all of them."""
+    height, end, found = sealed.height, len(sealed.records), []
     try:
-        for execution in executor.execute(block):
-            difference = _compare(block, execution)
+        for execution in executor.execute(sealed):
+            difference = _compare(sealed, execution)
             if difference is not None:
                 found.append(difference)
     except Impossible as lack:
-        found.append(Difference(height, None, lack.contract, lack.kind.name, "records", lack.recorded, lack.needed))
+        detail = (lack.contract, lack.kind.name, "records", lack.recorded, lack.needed)
+        found.append((end, Difference(height, None, *detail)))
     except (ValueError, OverflowError) as error:  # numbers that no honest run of these rules can hold
-        found.append(Difference(height, None, "execution", "block", "numbers", "not executable", str(error)))
-    return min(found, key=lambda each: len(block.records) if each.record is None else each.record, default=None)
+        found.append((end, Difference(height, None, "execution", "block", "numbers", "not executable", str(error))))
+    return min(found, key=lambda each: each[0], default=None)
 
 
-def _compare(block: Block, execution: Execution) -> Difference | None:
-    height = block.header.height
-    recorded = [(n, record) for n, record in enumerate(block.records) if record.kind in execution.kinds]
+def _compare(sealed: Sealed, execution: Execution) -> tuple[int, Difference] | None:
+    recorded = [(n, record) for n, record in enumerate(sealed.records) if record.kind in execution.kinds]
     for place, due in zip_longest(recorded, execution.expected):
         if place is None:
-            return Difference(height, None, due.contract, due.kind.name, "record", "missing", _text(due.body))
-        position, record = place
+            missing = (due.contract, due.kind.name, "record", "missing", _text(due.body))
+            return len(sealed.records), Difference(sealed.height, None, *missing)
+        number, record = place
+        business, position = sealed.places[number]
         if due is None:
-            return Difference(
-                height, position, execution.contract, record.kind.name, "record", _text(record.body), "none"
-            )
-        parts = _parting(record, due)
+            parts: tuple[str, str, str] | None = ("record", _text(record.body), "none")
+            contract = execution.contract
+        else:
+            parts, contract = _parting(record, due), due.contract
         if parts is not None:
-            return Difference(height, position, due.contract, record.kind.name, *parts)
+            return number, Difference(sealed.height, position, contract, record.kind.name, *parts, business)
     return None
 
 

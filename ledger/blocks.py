@@ -1,5 +1,7 @@
 """Headers, submissions and blocks, and what is signed in them.
 
+A header links the heads of the ledger's other chains as they were when it was proposed (paper 002's combined chain).
+
 Votes follow the block's hash, so they are outside it; the next header roots them. A block's bytes are
 encode([header, producer signature, votes, submissions, records]) with header and records as encoded byte
 strings, so their hashes are taken from the very bytes that were received.
@@ -17,7 +19,7 @@ from . import merkle
 from .encoding import decode, encode
 from .records import Kind, Record, SchemaError
 
-BLOCK_VERSION = 1
+BLOCK_VERSION = 2
 MAX_RECORDS = 1 << 16
 _BLOCK_TAG = b"gridpact block"
 _VOTE_TAG = b"gridpact vote"
@@ -41,34 +43,49 @@ class Header(NamedTuple):
     round: int
     nonce: int
     draw_hash: bytes
+    links: tuple[bytes, ...]  # heads of the other chains, in the order in which they are sealed; none in genesis
 
 
-_HEADER_SIZES = (None, 16, None, 32, 32, 32, 32, 32, None, 20, 32, None, None, 32)
+_HEADER_SIZES = (None, 16, None, 32, 32, 32, 32, 32, None, 20, 32, None, None, 32)  # and the links
 
 
 def parse_header(raw: bytes) -> Header:
     """The header that `raw` encodes; EncodingError where it encodes none."""
     value = decode(raw)
-    if type(value) is not list or len(value) != len(_HEADER_SIZES):
-        raise SchemaError(f"a header is a list of {len(_HEADER_SIZES)} values")
-    for name, size, item in zip(Header._fields, _HEADER_SIZES, value, strict=True):
+    if type(value) is not list or len(value) != len(Header._fields):
+        raise SchemaError(f"a header is a list of {len(Header._fields)} values")
+    *values, links = value
+    for name, size, item in zip(Header._fields, _HEADER_SIZES, values, strict=False):
         if size is None and (type(item) is not int or item < 0):
             raise SchemaError(f"header.{name} is no unsigned integer")
         if size is not None and (type(item) is not bytes or len(item) != size):
             raise SchemaError(f"header.{name} is not {size} bytes")
     if value[0] != BLOCK_VERSION:
         raise SchemaError(f"block version {value[0]} is not {BLOCK_VERSION}")
-    return Header(*value)
+    return Header._make([*values, _hashes(links, "header.links")])
+
+
+def _hashes(items: object, name: str) -> tuple[bytes, ...]:
+    if type(items) is not list or any(type(item) is not bytes or len(item) != 32 for item in items):
+        raise SchemaError(f"{name} is no list of hashes of 32 bytes")
+    return tuple(items)
 
 
 class Submission(NamedTuple):
     """A sender's signature over the Merkle root of its records in a block (paper 000, eq. 6 for a whole
     period).
+
+    It signs once a height for all chains: `siblings` are the roots of what it gave to the others, in their order.
     """
 
     sender: bytes
     root: bytes
     signature: bytes
+    siblings: tuple[bytes, ...] = ()
+
+    def signed_root(self, place: int) -> bytes:
+        """The root that the signature covers, of a block of the chain that is the `place`-th of the ledger."""
+        return merkle.root([*self.siblings[:place], self.root, *self.siblings[place:]])
 
 
 class Vote(NamedTuple):
@@ -78,9 +95,9 @@ class Vote(NamedTuple):
     signature: bytes
 
 
-def submission_digest(chain_id: bytes, height: int, root: bytes) -> bytes:
-    """What a sender signs: its records of one height on one chain."""
-    return sha256(_SUBMISSION_TAG + chain_id + height.to_bytes(8, "big") + root).digest()
+def submission_digest(ledger_id: bytes, height: int, root: bytes) -> bytes:
+    """What a sender signs: its records of one height in one ledger."""
+    return sha256(_SUBMISSION_TAG + ledger_id + height.to_bytes(8, "big") + root).digest()
 
 
 def block_digest(block_hash: bytes) -> bytes:
@@ -105,8 +122,8 @@ def records_root(records: Sequence[Record]) -> bytes:
 
 
 def trade_root(records: Sequence[Record]) -> bytes:
-    """Paper 002's transaction tree: over the TRADE records alone; empty gives the Null root."""
-    return merkle.root([record.id for record in records if record.kind is Kind.TRADE])
+    """Paper 002's transaction tree, over trades and their paths alone (paper 003's H_block); empty: the Null root."""
+    return merkle.root([record.id for record in records if record.kind in (Kind.TRADE, Kind.PATHS)])
 
 
 @dataclass(frozen=True)
@@ -149,7 +166,7 @@ class Block:
         return cls(
             parse_header(header_raw), header_raw, signature,
             tuple(Vote(*row) for row in _rows(votes, (20, 64), "vote")),
-            tuple(Submission(*row) for row in _rows(submissions, (20, 32, 64), "submission")),
+            _submissions(submissions),
             tuple(_parse_record(position, raw) for position, raw in enumerate(raws)),
         )  # fmt: skip
 
@@ -163,6 +180,14 @@ class Block:
             self.submissions,
             self.records,
         )
+
+
+def _submissions(rows: object) -> tuple[Submission, ...]:
+    if type(rows) is not list or any(type(row) is not list or len(row) != 4 for row in rows):
+        raise SchemaError("submissions are a list of lists of 4 values")
+    plain = _rows([row[:3] for row in rows], (20, 32, 64), "submission")
+    siblings = [_hashes(row[3], "submission.siblings") for row in rows]
+    return tuple(Submission._make([*row, roots]) for row, roots in zip(plain, siblings, strict=True))
 
 
 def _parse_record(position: int, raw: bytes) -> Record:

@@ -7,6 +7,9 @@ or, with producers that may cheat, step by step:
     candidate = chain.propose(drafts, draw, refusals)
     fault = chain.check_candidate(chain.forge(candidate))
     refusals.append(chain.refuse(candidate, fault))     # and draw again
+
+A ledger may have several chains (`businesses.py`), sealed in turn at every height: `seal` and the steps above concern
+the chain that is due, with the drafts of the whole height given each time; `seal_height` seals a block of each.
 """
 
 from __future__ import annotations
@@ -16,20 +19,19 @@ from itertools import zip_longest
 from typing import Protocol
 
 from . import consensus, forgery
-from .blocks import (
-    Block,
-    Vote,
-)
+from .blocks import Block, Vote
+from .businesses import NO_HASH, BusinessChain
 from .check import check_votes, examine
 from .checkpoint import Checkpoint
 from .encoding import Body
 from .faults import Fault, FaultCode, LedgerFault
+from .identity import Role
 from .params import Params, Signing, genesis_body
-from .proposal import History, assemble, history_drafts, make_records
+from .proposal import History, Sheets, assemble, forged_submissions, history_drafts, make_records
 from .records import Draft, Kind, Record
 from .roster import AUTHORITY, Roster
 from .signer import Signer
-from .state import NO_HASH, ChainState, Change, Event, Refusal, refused_producers
+from .state import ChainState, Change, Event, Refusal, refused_producers
 
 
 class BlockStore(Protocol):
@@ -40,14 +42,16 @@ class BlockStore(Protocol):
 
 
 class Chain:
-    """One chain, its state, and the keys of its nodes."""
+    """One ledger's chains, their state, and the keys of its nodes."""
 
     def __init__(self, state: ChainState, roster: Roster, genesis: Block, store: BlockStore | None) -> None:
         self.state = state
         self.roster = roster
         self.genesis = genesis
         self.store = store
-        self._signers: dict[bytes, Signer] = {}
+        self._signers: dict[tuple[str, bytes], Signer] = {}  # a key signs one block a height and chain
+        self._sealed: list[Block] = []  # of the height that is being sealed
+        self._sheets: Sheets | None = None
 
     @classmethod
     def create(
@@ -76,39 +80,46 @@ class Chain:
         drafts += extra_records
         state = ChainState(body)
         draw = consensus.Draw(roster.authority.address, 0, 0, NO_HASH)
-        genesis = assemble(state, roster, make_records(state, roster, drafts, ()), draw)
+        sheets = Sheets(state, roster, drafts, ())
+        genesis = assemble(state, roster, sheets.records[state.due.name], draw, sheets=sheets)
         chain = cls(state, roster, genesis, store)
         chain.append(genesis)
         return chain
 
     @property
     def head(self) -> bytes:
-        """Hash of the last block."""
+        """Hash of the main chain's last block: it binds all chains."""
         return self.state.head
 
     @property
     def height(self) -> int:
-        """Height of the last block; 0 after genesis."""
+        """The last height that all chains have sealed; 0 after genesis."""
         return self.state.height
 
     @property
     def chain_id(self) -> bytes:
-        """16 bytes that every record and header of this chain holds."""
-        return self.state.chain_id
+        """16 bytes: the ledger's id, which every record and header of its main chain holds."""
+        return self.state.ledger_id
+
+    @property
+    def due(self) -> BusinessChain:
+        """The chain whose block is next."""
+        return self.state.due
 
     def event(self, event: int) -> Event:
         """The records of an event so far: kind -> (record id, height)."""
         return dict(self.state.events.get(event, {}))
 
     def draw(self, refusals: Sequence[Refusal] = ()) -> consensus.Draw:
-        """The producer of the next block after the turns already refused at this height."""
+        """The producer of the block that is due after the turns already refused for it."""
         return self.state.draw(refusals)
 
     def propose(
-        self, drafts: Sequence[Draft], draw: consensus.Draw | None = None, refusals: Sequence[Refusal] = ()
-    ) -> Block:
-        """The honest candidate: records from the drafts in their order, refusals first, signed, without
-        votes.
+        self, drafts: Sequence[Draft], draw: consensus.Draw | None = None, refusals: Sequence[Refusal] = (),
+        closing: Draft | None = None,
+    ) -> Block:  # fmt: skip
+        """The honest candidate of the chain that is due: records from those of the drafts that it keeps, in their
+        order, refusals first, a closing record last, signed, without votes.
 
         DTX, VTX and ATX drafts may leave body[0] empty (b"") and an ATX its trail ([]): the chain fills in
         the ids. Encoding or schema errors raise ValueError; whether the block is sound is for the check.
@@ -120,7 +131,20 @@ class Chain:
                 self.height + 1, turn.round, turn.producer, int(turn.fault), turn.block_hash, turn.signature])
             for turn in refusals
         ]  # fmt: skip
-        return assemble(self.state, self.roster, make_records(self.state, self.roster, drafts, turns), due)
+        state, sheets = self.state, self._sheets_of(drafts)
+        records = sheets.records[state.due.name]
+        if turns or closing is not None:
+            last = [] if closing is None else [closing]
+            mine = [draft for draft in drafts if draft.kind in state.due.kinds]
+            records = make_records(state, state.due, self.roster, [*turns, *mine, *last])
+        return assemble(state, self.roster, records, due, sheets=sheets)
+
+    def _sheets_of(self, drafts: Sequence[Draft]) -> Sheets:
+        """The height's records by chain, made once for the same drafts."""
+        found = self._sheets
+        if found is None or found.height != self.height + 1 or found.drafts != tuple(drafts):
+            found = self._sheets = Sheets(self.state, self.roster, drafts, self._sealed)
+        return found
 
     def check_candidate(self, block: Block, submitted: Block | None = None) -> Fault | None:
         """The first fault of a block before the vote. With signing "none" no signature can tell a forged
@@ -160,10 +184,14 @@ class Chain:
     def seal(
         self, drafts: Sequence[Draft], draw: consensus.Draw | None = None, refusals: Sequence[Refusal] = ()
     ) -> Block:
-        """Propose, check once, vote, store and take a block; LedgerFault when the drafts make no sound
-        block.
+        """Propose, check once, vote, store and take the block that is due; LedgerFault when the drafts make no
+        sound block.
         """
         return self.seal_candidate(self.propose(drafts, draw, refusals))
+
+    def seal_height(self, drafts: Sequence[Draft]) -> list[Block]:
+        """Seal a block of every chain, the main chain's last."""
+        return [self.seal(drafts) for _ in self.state.chains]
 
     def seal_candidate(self, candidate: Block) -> Block:
         """Check a candidate once, let the committee vote, store and take it."""
@@ -173,31 +201,52 @@ class Chain:
         return block
 
     def close(self, sender: int, drafts: Sequence[Draft] = (), refusals: Sequence[Refusal] = ()) -> Block:
-        """Seal the last block: `drafts`, then the ENO's CLOSING record. A chain without it may have lost its
-        tail.
+        """Seal the last block of every chain: `drafts`, then the ENO's CLOSING record; the main chain's block. A
+        chain without it may have lost its tail. `refusals` are those of the first chain.
         """
-        count = self.state.record_count + len(drafts) + len(refusals) + 1
-        closing = Draft(Kind.CLOSING, sender, 0, [self.height + 2, count, self.head])
-        return self.seal([*drafts, closing], None, refusals)
+        for turned_away in (refusals, *[()] * (len(self.state.chains) - 1)):
+            due = self.due
+            mine = sum(draft.kind in due.kinds for draft in drafts)
+            count = due.record_count + mine + len(turned_away) + 1
+            closing = Draft(Kind.CLOSING, sender, 0, [self.height + 2, count, due.head])
+            block = self.seal_candidate(self.propose(drafts, None, turned_away, closing))
+        return block
 
     def forge(self, block: Block, position: int | None = None, body: Body | None = None) -> Block:
         """A copy of a candidate in which its producer changed a record of somebody else in its own favour.
 
         It rebuilds every root and signs again all that it can sign itself: header and its own records.
-        `position` and `body` choose the record and its new body; left out, see `forgery.in_own_favour`.
+        `position` and `body` choose the record and its new body; left out, see `forgery.in_own_favour`; where
+        there is none to change, it invents one.
         """
         producer = block.header.producer
-        if position is None:
-            position, body = forgery.in_own_favour(block.records, producer)
         records = list(block.records)
-        old = records[position]
-        new_body = old.body if body is None else body
-        records[position] = Record.create(
-            old.chain_id, old.kind, old.sender, old.nonce, old.expiry, old.event, new_body
-        )  # fmt: skip
+        if position is None:
+            found = forgery.in_own_favour(block.records, producer)
+            if found is None:
+                records.append(self._invented(producer))
+            else:
+                position, body = found
+        if position is not None:
+            old = records[position]
+            new_body = old.body if body is None else body
+            records[position] = Record.create(
+                old.chain_id, old.kind, old.sender, old.nonce, old.expiry, old.event, new_body
+            )  # fmt: skip
         header = block.header
         draw = consensus.Draw(producer, header.round, header.nonce, header.draw_hash)
-        return assemble(self.state, self.roster, records, draw, kept=block.submissions)
+        submissions = forged_submissions(self.state, self.roster, records, block.submissions, producer)
+        return assemble(self.state, self.roster, records, draw, submissions)
+
+    def _invented(self, producer: bytes) -> Record:
+        """A record in the operator's name, or in another's where the operator itself forges."""
+        members = self.roster.members
+        others = [node for node, member in enumerate(members) if member.address != producer]
+        if not others:
+            raise ValueError("there is no other node in whose name a record could be forged")
+        victim = next((node for node in others if members[node].role is Role.ENO), others[0])
+        kind, body = forgery.invented(self.due.kinds, self.height + 1, producer, members[victim].address)
+        return make_records(self.state, self.due, self.roster, [Draft(kind, victim, 0, body)])[0]
 
     def refuse(self, block: Block, fault: Fault) -> Refusal:
         """The evidence of a refused candidate, for the next draw and the next producer's REFUSAL record."""
@@ -209,11 +258,12 @@ class Chain:
         return Refusal(draw.round, draw.producer, FaultCode.ABSENT, b"", b"")
 
     def checkpoint(self) -> Checkpoint:
-        """The authority's signature for the head, and for the committee of the blocks to come while its certificates
-        last.
+        """The authority's signature for the head, and for the main chain's committee of the blocks to come while its
+        certificates last.
         """
         state = self.state
-        committee = [] if state.turns.rule.elect is not None else state.committee(self.height + 1)
+        delegated = state.main.turns.rule.elect is not None
+        committee = [] if delegated else state.standing_committee(self.height + 1)
         members = [state.certificates[address] for address in committee]
         valid_to = min((certificate.valid_to for certificate in members), default=0)
         keys = [certificate.public_key for certificate in members]
@@ -236,11 +286,16 @@ class Chain:
         return [Vote(address, self._signer(address).vote(height, block.hash)) for address in committee]
 
     def _signer(self, address: bytes) -> Signer:
-        if address not in self._signers:
-            self._signers[address] = Signer(self.roster.by_address[address].private_key)
-        return self._signers[address]
+        key = (self.due.name, address)
+        if key not in self._signers:
+            self._signers[key] = Signer(self.roster.by_address[address].private_key)
+        return self._signers[key]
 
     def _take(self, block: Block, change: Change) -> None:
         if self.store is not None:  # first to disk: a crash in between loses the block, never its record
             self.store.append(block)
+        name, complete = self.due.name, self.due is self.state.main
         self.state.apply(block, change)
+        self._sealed = [] if complete else [*self._sealed, block]
+        if self._sheets is not None:
+            self._sheets.seal(name, block)

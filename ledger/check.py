@@ -9,13 +9,14 @@ signatures, records.
 from __future__ import annotations
 
 from . import merkle
-from .blocks import Block, block_digest, records_root, rows_root, submission_digest, trade_root, vote_digest
+from .blocks import Block, Submission, block_digest, records_root, rows_root, submission_digest, trade_root, vote_digest
+from .businesses import NO_HASH, business_of
 from .check_records import RULES, Examination
-from .faults import Fault, FaultCode, LedgerFault
+from .faults import FaultCode
 from .identity import Role, verify
 from .params import Signing
 from .records import SENDERS, Kind, Record
-from .state import NO_HASH, ChainState, Change, Refusal, refused_producers
+from .state import ChainState, Change, Refusal, refused_producers
 
 
 def examine(state: ChainState, block: Block) -> Change:
@@ -27,6 +28,7 @@ def examine(state: ChainState, block: Block) -> Change:
     _check_submissions(work)
     _check_producer_signature(work)
     _check_records(work)
+    _check_common_end(work)
     return work.change
 
 
@@ -48,7 +50,7 @@ def check_votes(state: ChainState, block: Block) -> None:
         sound = vote.validator in committee and key is not None and verify(key, vote.signature, digest)
         work.require(sound, FaultCode.VOTE, f"vote of {vote.validator.hex()} is not valid")
     closing = bool(block.records) and block.records[-1].kind is Kind.CLOSING
-    quorum = state.turns.rule.enough
+    quorum = state.due.turns.rule.enough
     if closing:
         enough = len(validators) == len(committee)
     elif quorum is not None:
@@ -59,16 +61,35 @@ def check_votes(state: ChainState, block: Block) -> None:
 
 
 def _check_place(work: Examination) -> None:
-    state, header = work.state, work.block.header
-    work.require(not state.closed, FaultCode.CLOSED, "the chain was closed before this block")
-    work.require(header.chain_id == state.chain_id, FaultCode.CHAIN_ID, "header of another chain")
+    state, header, chain = work.state, work.block.header, work.state.due
+    work.require(not chain.closed, FaultCode.CLOSED, "the chain was closed before this block")
+    if header.chain_id != chain.chain_id:
+        sibling = business_of(header.chain_id, state.ledger_id)
+        detail = "header of another chain" if sibling is None else f"header of the {sibling} chain"
+        work.refuse(FaultCode.CHAIN_ID, detail)
     expected = state.height + 1
     work.require(header.height == expected, FaultCode.HEIGHT, f"height {header.height} where {expected} is due")
-    work.require(header.previous == state.head, FaultCode.PREVIOUS, "previous hash is not the head's")
-    work.require(header.votes_root == state.votes_root, FaultCode.VOTES_ROOT, "root of the previous votes is wrong")
+    work.require(header.previous == chain.head, FaultCode.PREVIOUS, "previous hash is not the head's")
+    _check_links(work)
+    work.require(header.votes_root == chain.votes_root, FaultCode.VOTES_ROOT, "root of the previous votes is wrong")
     due_s = state.block_time_s(expected)
     work.require(header.time_s == due_s, FaultCode.TIME, f"time {header.time_s} s where {due_s} s is due")
-    work.require(header.seed == state.seed, FaultCode.SEED, "seed is not the hash of the previous seed and producer")
+    work.require(header.seed == chain.seed, FaultCode.SEED, "seed is not the hash of the previous seed and producer")
+
+
+def _check_links(work: Examination) -> None:
+    """A block binds the heads of its siblings: none of them can be rewritten or cut alone."""
+    state, links = work.state, work.block.header.links
+    others = [chain.name for chain in state.chains if chain is not state.due] if state.blocks else []
+    work.require(len(links) == len(others), FaultCode.LINKED, f"{len(links)} links where {len(others)} are due")
+    for name, link, head in zip(others, links, state.links(), strict=True):
+        work.require(link == head, FaultCode.LINKED, f"the link to the {name} chain is not its head")
+
+
+def _check_common_end(work: Examination) -> None:
+    first, due = work.state.chains[0], work.state.due
+    together = due is first or first.closed == work.change.closed
+    work.require(together, FaultCode.CLOSING, "the chains of a ledger are closed at one height")
 
 
 def _check_draw(work: Examination) -> None:
@@ -84,7 +105,7 @@ def _check_draw(work: Examination) -> None:
     try:
         due = state.draw(refusals)
     except ValueError as error:
-        raise LedgerFault(Fault(FaultCode.DRAW, header.height, str(error))) from error
+        work.refuse(FaultCode.DRAW, str(error))
     work.require(stated == tuple(due), FaultCode.DRAW, f"producer or draw is not the one due ({due.producer.hex()})")
 
 
@@ -103,7 +124,7 @@ def _check_refusal(work: Examination, position: int, record: Record, earlier: li
     try:
         due = state.draw(earlier)
     except ValueError as error:
-        raise LedgerFault(Fault(FaultCode.REFUSAL, height, str(error), position)) from error
+        work.refuse(FaultCode.REFUSAL, str(error), position)
     work.require(
         (due.producer, due.round) == (producer, round_number),
         FaultCode.REFUSAL, "the refused producer was not due", position,
@@ -156,6 +177,11 @@ def submission_roots(records: tuple[Record, ...], signing: Signing) -> list[tupl
     return [(sender, merkle.remembered_root(tuple(ids))) for sender, ids in by_sender.items()]
 
 
+def signed_digest(state: ChainState, height: int, submission: Submission) -> bytes:
+    """What a submission in a block of the chain that is due must be signed over."""
+    return submission_digest(state.ledger_id, height, submission.signed_root(state.place))
+
+
 def _check_submissions(work: Examination) -> None:
     """Every record is covered by its sender's signature; a changed record breaks the changed sender's."""
     state, header = work.state, work.block.header
@@ -166,7 +192,10 @@ def _check_submissions(work: Examination) -> None:
         key = state.public_key(sender)
         if key is None:
             work.refuse(FaultCode.UNKNOWN_SENDER, f"{sender.hex()} has no certificate")
-        digest = submission_digest(header.chain_id, header.height, root)
+        whole = len(submission.siblings) == state.other_roots
+        detail = f"the signature of {sender.hex()} is not over {state.other_roots + 1} roots"
+        work.require(whole, FaultCode.SUBMISSION, detail)
+        digest = signed_digest(state, header.height, submission)
         if submission.root != root or not verify(key, submission.signature, digest):
             position = next(i for i, record in enumerate(work.block.records) if record.sender == sender)
             detail = f"the records of {sender.hex()} are not what it signed"
@@ -185,13 +214,15 @@ def _check_producer_signature(work: Examination) -> None:
 
 def _check_records(work: Examination) -> None:
     """Record by record: chain, sender, nonce, expiry, then what is particular to its kind."""
-    chain_id, height, nonces = work.state.chain_id, work.block.header.height, work.change.nonces
-    earlier = work.state.nonces
+    chain, height, nonces = work.state.due, work.block.header.height, work.change.nonces
+    chain_id, kinds, earlier = chain.chain_id, chain.kinds, chain.nonces
     roles: dict[bytes, Role | None] = {}  # of the senders met so far
     for position, record in enumerate(work.block.records):
         own_chain_id, kind, sender, nonce, expiry, *_ = record
         if own_chain_id != chain_id:
             work.refuse(FaultCode.CHAIN_ID, "record of another chain", position)
+        if kind not in kinds:
+            work.refuse(FaultCode.FOREIGN, f"{kind.name} is not for the {chain.name} chain", position)
         if sender not in roles:
             roles[sender] = _role_in_good_standing(work, position, sender)
         if roles[sender] not in SENDERS[kind]:

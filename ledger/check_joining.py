@@ -29,7 +29,7 @@ def check_application(work: Examination, position: int, record: Record) -> None:
     state, change = work.state, work.change
     application = Application(*record.body)
     work.require(state.conditions is not None, FaultCode.JOINING, "the chain has no conditions for joining", position)
-    signed = application.is_signed(state.chain_id)
+    signed = application.is_signed(state.ledger_id)
     work.require(signed, FaultCode.JOINING, "the applicant did not sign this application", position)
     address, name = application.address, application.subject.decode("utf-8", "backslashreplace")
     in_use = state.public_key(address) is not None or address in {each.address for each in change.certificates}

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import sha256
+from typing import NoReturn
 
 import numpy as np
 
@@ -30,12 +31,14 @@ class Examination:
     block: Block
     change: Change = field(default_factory=Change)
 
-    def refuse(self, code: FaultCode, detail: str, record: int | None = None) -> None:
+    def refuse(self, code: FaultCode, detail: str, record: int | None = None) -> NoReturn:
         """Raise LedgerFault for this block, or for the record at a position of it.
 
         The block is named by its place in the chain: its header's height may be the lie.
         """
-        raise LedgerFault(Fault(code, self.state.height + 1, detail, record))
+        state = self.state
+        business = state.due.name if len(state.chains) > 1 else ""
+        raise LedgerFault(Fault(code, state.height + 1, detail, record, business))
 
     def require(self, sound: bool, code: FaultCode, detail: str, record: int | None = None) -> None:
         """Refuse unless sound."""
@@ -53,7 +56,7 @@ def _check_certificate(work: Examination, position: int, record: Record) -> None
     try:
         certificate = Certificate.from_body(record.body)
     except IdentityError as error:
-        raise LedgerFault(Fault(FaultCode.CERTIFICATE, work.block.header.height, str(error), position)) from error
+        work.refuse(FaultCode.CERTIFICATE, str(error), position)
     sound = check_certificate(certificate, state.authority_key)
     work.require(sound, FaultCode.CERTIFICATE, "the authority did not sign this certificate", position)
     serials = {earlier.serial for earlier in change.certificates}
@@ -127,9 +130,10 @@ def _check_equivocation(work: Examination, position: int, record: Record) -> Non
     try:
         header, other = parse_header(raw), parse_header(other_raw)
     except ValueError as error:
-        raise LedgerFault(Fault(FaultCode.EQUIVOCATION, work.block.header.height, str(error), position)) from error
-    place = (state.chain_id, producer, header.height)
-    two = raw != other_raw and all((h.chain_id, h.producer, h.height) == place for h in (header, other))
+        work.refuse(FaultCode.EQUIVOCATION, str(error), position)
+    place = (header.chain_id, producer, header.height)
+    ours = header.chain_id in [chain.chain_id for chain in state.chains]
+    two = ours and raw != other_raw and all((h.chain_id, h.producer, h.height) == place for h in (header, other))
     work.require(two, FaultCode.EQUIVOCATION, "not two blocks of one height by this producer", position)
     key = state.public_key(producer) if producer != state.authority else None
     digests = [block_digest(sha256(each).digest()) for each in (raw, other_raw)]
@@ -191,8 +195,8 @@ def _check_contract(work: Examination, position: int, record: Record) -> None:
 
 
 def _check_closing(work: Examination, position: int, record: Record) -> None:
-    height, state = work.block.header.height, work.state
-    due = [height + 1, state.record_count + len(work.block.records), state.head]
+    height, chain = work.block.header.height, work.state.due
+    due = [height + 1, chain.record_count + len(work.block.records), chain.head]
     last = position == len(work.block.records) - 1
     work.require(
         last and list(record.body) == due,

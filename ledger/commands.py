@@ -26,8 +26,19 @@ Parse = Callable[[str], bytes]
 LAST = -1  # the height of the last block
 
 
+VERSIONS = {
+    "verdict": 2,
+    "audit": 2,
+    "overview": 2,
+    "block": 2,
+    "event": 2,
+    "proof-verdict": 2,
+    "consistency": 2,
+}
+
+
 def _print_json(schema: str, values: dict[str, Any]) -> None:
-    print(json.dumps({"schema": f"gridpact/{schema}/1"} | values))
+    print(json.dumps({"schema": f"gridpact/{schema}/{VERSIONS.get(schema, 1)}"} | values))
 
 
 def _judge(verdict: Verdict, as_json: bool) -> int:
@@ -38,6 +49,8 @@ def _judge(verdict: Verdict, as_json: bool) -> int:
         signed = "without signatures" if verdict.signing == "none" else f"signed by {verdict.signing}"
         counts = f"{verdict.blocks} blocks, {verdict.records} records, {verdict.events} events"
         print(f"sound: {counts}, {signed}, {ending}")
+        for chain in verdict.chains if len(verdict.chains) > 1 else ():
+            print(f"{chain.business}: {chain.rule}, height {chain.height}, {chain.records} records, head {chain.head}")
         print(f"head {verdict.head}")
     else:
         print(verdict.fault)
@@ -87,7 +100,7 @@ def shown(options: argparse.Namespace) -> int:
             at = None if options.contracts == LAST else options.contracts
             schema, view = "contracts", show.contracts_view(store, at)
         elif options.block is not None:
-            schema, view = "block", show.block_view(store, options.block)
+            schema, view = "block", show.block_view(store, options.block, options.chain)
         else:
             schema, view = "overview", show.overview(store)
     finally:
@@ -156,13 +169,15 @@ def checked_proof(options: argparse.Namespace) -> int:
     view = {
         "proven": True, "fault": None, "id": record.id.hex(), "kind": record.kind.name, "block": proven.height,
         "position": proven.position, "sender": display_address(record.sender), "signed": proven.signed,
-        "trusted_block": proven.trusted_height, "fields": show.body_fields(record.kind, record.body, {}),
+        "trusted_block": proven.trusted_height, "chain": proven.business,
+        "fields": show.body_fields(record.kind, record.body, {}),
     }  # fmt: skip
     if options.json:
         _print_json("proof-verdict", view)
     else:
         signed = f"signed by {view['sender']}" if proven.signed else f"said, unsigned, by {view['sender']}"
-        print(f"proven: {record.kind.name} {record.id.hex()} is record {proven.position} of block {proven.height}")
+        place = f"record {proven.position} of {proven.business} block {proven.height}"
+        print(f"proven: {record.kind.name} {record.id.hex()} is {place}")
         print(f"{signed}; trusted through block {proven.trusted_height}")
     return 0
 
@@ -181,7 +196,8 @@ def consistency(options: argparse.Namespace) -> int:
     if options.json:
         _print_json("consistency", {"consistent": found.consistent} | asdict(found))
     else:
-        place = "" if found.fork_height is None else f", first difference in block {found.fork_height}"
+        where = f"{found.fork_business or 'unknown'} block {found.fork_height}"
+        place = "" if found.fork_height is None else f", first difference in {where}"
         print(f"{found.relation}: {found.common_blocks} blocks in common{place}")
         if found.equivocator is not None:
             print(f"{display_address(bytes.fromhex(found.equivocator))} signed both blocks of that height")

@@ -1,4 +1,4 @@
-"""Whether two ledger files tell one story: same, one the beginning of the other, forked, or of different chains.
+"""Whether two ledger files tell one story: same, one the beginning of the other, forked, or of different ledgers.
 
 Only hashes are compared; whether a story is sound is for `verify`. The votes of a file's last block are not yet
 rooted in a header, so two honest files may differ in them.
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 
 from .blocks import Block, block_digest
+from .businesses import business_of
 from .identity import address_of, verify
 from .records import Kind
 from .store import Store, StoreError
@@ -19,7 +20,8 @@ from .store import Store, StoreError
 class Comparison:
     """`relation`: "same", "prefix" (A begins B), "extension" (B begins A), "fork" or "foreign".
 
-    `equivocator`: address of a producer that signed both blocks of the fork's height, in hexadecimal, else None.
+    `fork_business`: the chain in which the first different blocks stand. `equivocator`: address of a producer that
+    signed both of them, in hexadecimal, else None. Blocks are counted over all chains.
     """
 
     relation: str
@@ -30,6 +32,7 @@ class Comparison:
     head_a: str
     head_b: str
     equivocator: str | None
+    fork_business: str | None = None
 
     @property
     def consistent(self) -> bool:
@@ -38,7 +41,7 @@ class Comparison:
 
 
 def _linked(store: Store) -> list[Block]:
-    """The blocks of a file; StoreError where one cannot be read or does not follow the one before it."""
+    """The blocks of a file; StoreError where one cannot be read or does not follow the one before it in its chain."""
     try:
         blocks = list(store.blocks())
     except StoreError:
@@ -47,10 +50,15 @@ def _linked(store: Store) -> list[Block]:
         raise StoreError(f"{store.path} holds a block that cannot be read: {error}") from error
     if not blocks:
         raise StoreError(f"{store.path} holds no block")
-    for height, block in enumerate(blocks):
-        follows = height == 0 or block.header.previous == blocks[height - 1].hash
-        if block.header.height != height or not follows:
-            raise StoreError(f"{store.path}: block {height} does not follow the one before it")
+    heads = {blocks[0].header.chain_id: (0, blocks[0].hash)}
+    if blocks[0].header.height != 0:
+        raise StoreError(f"{store.path} does not begin with a genesis block")
+    for number, block in enumerate(blocks[1:], start=1):
+        header = block.header
+        height, head = heads.get(header.chain_id, (0, blocks[0].hash))  # all chains branch off genesis
+        if (header.height, header.previous) != (height + 1, head):
+            raise StoreError(f"{store.path}: block {number} does not follow the one before it in its chain")
+        heads[header.chain_id] = (header.height, block.hash)
     return blocks
 
 
@@ -67,10 +75,17 @@ def _keys(blocks: list[Block]) -> dict[bytes, bytes]:
 
 def _equivocator(shared: list[Block], a: Block, b: Block) -> str | None:
     key = _keys(shared).get(a.header.producer)
-    if key is None or a.header.producer != b.header.producer:
+    place_a, place_b = ((h.chain_id, h.height, h.producer) for h in (a.header, b.header))
+    if key is None or place_a != place_b:
         return None
     both = all(verify(key, block.producer_signature, block_digest(block.hash)) for block in (a, b))
     return a.header.producer.hex() if both else None
+
+
+def _head(blocks: list[Block]) -> str:
+    """Hash of the last block of the main chain, whose id is genesis's."""
+    main = blocks[0].header.chain_id
+    return next(block.hash.hex() for block in reversed(blocks) if block.header.chain_id == main)
 
 
 def compare(store_a: Store, store_b: Store) -> Comparison:
@@ -79,10 +94,11 @@ def compare(store_a: Store, store_b: Store) -> Comparison:
     pairs = enumerate(zip_longest(a, b))
     differs = (height for height, (x, y) in pairs if x is None or y is None or x.hash != y.hash)
     common = next(differs, len(a))
-    relation, fork, equivocator = "same", None, None
+    relation, fork, equivocator, business = "same", None, None, None
     if common < min(len(a), len(b)):
-        relation, fork = ("fork" if common else "foreign"), common
+        relation, fork = ("fork" if common else "foreign"), a[common].header.height
+        business = business_of(a[common].header.chain_id, a[0].header.chain_id)
         equivocator = _equivocator(a[:common], a[common], b[common])
     elif len(a) != len(b):
         relation = "prefix" if len(a) < len(b) else "extension"
-    return Comparison(relation, common, fork, len(a), len(b), a[-1].hash.hex(), b[-1].hash.hex(), equivocator)
+    return Comparison(relation, common, fork, len(a), len(b), _head(a), _head(b), equivocator, business)

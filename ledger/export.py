@@ -1,8 +1,8 @@
-"""A whole chain as one canonical file: the same blocks give the same bytes on every machine.
+"""A whole ledger, all its chains, as one canonical file: the same blocks give the same bytes on every machine.
 
 The SQLite file of a store depends on the SQLite version and the order of writes; this one does not, so its hash
-names the chain. Layout: the magic, then for each block from genesis on its length (4 bytes, big-endian) and its bytes.
-Reading checks the whole chain before anything is written.
+names the ledger. Layout: the magic, then for each block in the order of sealing its length (4 bytes, big-endian) and
+its bytes. Reading checks everything before anything is written.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from .encoding import MAX_BYTES
 from .store import Store, StoreError
 from .verify import Verdict, verify_rows
 
-MAGIC = b"gridpact chain 1\n"
+MAGIC = b"gridpact chain 2\n"
 _LENGTH_BYTES = 4
 
 
@@ -28,9 +28,9 @@ def export_chain(store: Store, target: str | Path) -> int:
     try:
         with partial.open("wb") as file:
             file.write(MAGIC)
-            for height, data in store.rows():
-                if height != blocks:
-                    raise StoreError(f"row {height} stands where block {blocks} is due")
+            for number, data in store.rows():
+                if number != blocks:
+                    raise StoreError(f"row {number} stands where row {blocks} is due")
                 file.write(len(data).to_bytes(_LENGTH_BYTES, "big") + data)
                 blocks += 1
             file.flush()
@@ -44,21 +44,21 @@ def export_chain(store: Store, target: str | Path) -> int:
 
 
 def exported_rows(source: str | Path) -> Iterator[tuple[int, bytes]]:
-    """(height, bytes) of the blocks in an exported file; StoreError where it is none or ends too early."""
+    """(number, bytes) of the blocks in an exported file; StoreError where it is none or ends too early."""
     try:
         with Path(source).open("rb") as file:
             if file.read(len(MAGIC)) != MAGIC:
                 raise StoreError(f"{source} is no exported chain")
-            height = 0
+            number = 0
             while head := file.read(_LENGTH_BYTES):
                 size = int.from_bytes(head, "big")
                 if len(head) < _LENGTH_BYTES or not 0 < size <= MAX_BYTES:
-                    raise StoreError(f"block {height} of {source} has no length in 1..{MAX_BYTES}")
+                    raise StoreError(f"block {number} of {source} has no length in 1..{MAX_BYTES}")
                 data = file.read(size)
                 if len(data) != size:
-                    raise StoreError(f"{source} ends inside block {height}")
-                yield height, data
-                height += 1
+                    raise StoreError(f"{source} ends inside block {number}")
+                yield number, data
+                number += 1
     except OSError as error:
         raise StoreError(f"{source} cannot be read: {error}") from error
 
@@ -79,8 +79,8 @@ def import_chain(source: str | Path, target: str | Path, closed: bool = True, he
     partial.unlink(missing_ok=True)  # of an import that was killed
     try:
         with Store.create(partial, durability="normal") as store:
-            for height, data in exported_rows(source):
-                store.append_bytes(height, data)
+            for number, data in exported_rows(source):
+                store.append_bytes(number, data)
         partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)

@@ -43,21 +43,28 @@ class FaultCode(IntEnum):
     DOUBLE_READING = 32
     BALLOT = 33
     CHECKPOINT = 34
+    LINKED = 35
+    FOREIGN = 36
     CONTRACT = 37
     JOINING = 38
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One fault of a block; `record` is the position of the record at fault, None for the block itself."""
+    """One fault of a block; `record` is the position of the record at fault, None for the block itself.
+
+    `business`: whose chain the block is of, where the ledger has several.
+    """
 
     code: FaultCode
     height: int
     detail: str
     record: int | None = None
+    business: str = ""
 
     def __str__(self) -> str:
-        place = f"block {self.height}" + ("" if self.record is None else f", record {self.record}")
+        block = f"{self.business} block" if self.business else "block"
+        place = f"{block} {self.height}" + ("" if self.record is None else f", record {self.record}")
         return f"{place}: {self.code.name}: {self.detail}"
 
 

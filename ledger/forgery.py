@@ -4,10 +4,11 @@ scenarios).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from .encoding import Body
 from .records import SCHEMAS, Kind, Record
+from .weights import MAX_SHARE_PPM
 
 _COLUMNS = SCHEMAS[Kind.SETTLEMENT][-1].columns
 PAYEE, AMOUNT = _COLUMNS.index("payee"), _COLUMNS.index("amount_micro")
@@ -35,11 +36,9 @@ def _last_number(body: Body) -> Body | None:
     return None
 
 
-def in_own_favour(records: Sequence[Record], producer: bytes) -> tuple[int, Body]:
+def in_own_favour(records: Sequence[Record], producer: bytes) -> tuple[int, Body] | None:
     """Position and new body: a payment to the producer if a settlement can be bent, else another node's
-    number.
-
-    ValueError when the block holds no record of another node with a number in it.
+    number; None when the block holds no record of another node with a number in it.
     """
     order = {Kind.SETTLEMENT: 0, Kind.ATX: 0, Kind.READING: 1}
     for position in sorted(range(len(records)), key=lambda i: order.get(records[i].kind, 2)):
@@ -51,4 +50,13 @@ def in_own_favour(records: Sequence[Record], producer: bytes) -> tuple[int, Body
         body = _last_number(record.body)
         if body is not None:
             return position, body
-    raise ValueError("the block holds no record of another node to forge")
+    return None
+
+
+def invented(kinds: Collection[Kind], height: int, producer: bytes, operator: bytes) -> tuple[Kind, Body]:
+    """A record that the operator never wrote, for a block of a chain of these kinds: credit, a sale or a payment."""
+    if Kind.CREDIT in kinds:
+        return Kind.CREDIT, [height, [[producer, MAX_SHARE_PPM, MAX_SHARE_PPM]]]
+    if Kind.TRADE in kinds:
+        return Kind.TRADE, [height, operator, producer, BOOTY, BOOTY]
+    return Kind.SETTLEMENT, [height, [[0, height, operator, producer, 0, 0, BOOTY]]]

@@ -1,15 +1,17 @@
 """The draw of producers without a chain: who would have sealed, when no ledger is kept.
 
 A draw depends on the first seed, the verified energies and the credits alone, so a run without a ledger names (and
-punishes) the same producers as a run with one. The lag is the chain's: what block h holds weighs in from block h + 2.
+punishes) the same producers as a run with one. The lag is the chains': what height h holds weighs in from height h + 2.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
+from .businesses import business_salt
 from .consensus.base import first_seed, next_seed
 from .levels import PRODUCERS
 from .params import Params
@@ -21,6 +23,14 @@ from .weights import Int64Array, WeightWindow
 _Results = tuple[Int64Array, Int64Array, Int64Array]  # generated Wh, consumed Wh, credit ppm, by node
 
 
+@dataclass
+class _Draws:
+    """What one business's chain draws by."""
+
+    turns: Turns
+    seed: bytes
+
+
 class Lottery:
     """Seeds and weights of one run; ``produce`` and ``push`` alternate, a period each."""
 
@@ -29,7 +39,6 @@ class Lottery:
         certificates = [member.certificate for member in roster.members if member.certificate is not None]
         self.addresses = [member.address for member in roster.members]
         self.stands = [certificate.role in PRODUCERS for certificate in certificates]
-        self.turns = Turns(params)
         self.capacity_w = [certificate.capacity_w for certificate in certificates]
         capacity_w = np.array(self.capacity_w, np.int64)
         self.window = WeightWindow(
@@ -37,34 +46,46 @@ class Lottery:
         )
         for node in range(len(roster)):
             self.window.fill(node, history[0][node], history[1][node])
-        self.seed = next_seed(first_seed(name, time_s), roster.authority.address)  # the authority made genesis
+        genesis = roster.authority.address  # the authority made the genesis block
+        self.chains = [
+            _Draws(Turns(params, rule), next_seed(first_seed(name, time_s, business_salt(business)), genesis))
+            for business, rule in params.businesses
+        ]
         self.height = 0
         self._lived: _Results | None = None  # to be held by the coming block
         self._sealed: _Results | None = None  # held by the head, not weighed yet
 
     def produce(self, dishonest: Sequence[bool]) -> tuple[int, list[int]]:
-        """Draw until an honest node is due; (its index, the dishonest ones refused before it).
+        """Draw in every chain until an honest node is due; (index of the main chain's producer, the dishonest nodes
+        refused, in the order of the chains).
 
         dishonest: by node index; shorter than the roster where the rest is honest.
         """
         refused: list[int] = []
+        for chain in self.chains:
+            producer, turned_away = self._draw(chain, dishonest)
+            refused += turned_away
+        self._seal()
+        return producer, refused
+
+    def _draw(self, chain: _Draws, dishonest: Sequence[bool]) -> tuple[int, list[int]]:
+        refused: list[int] = []
         first_round = 0
-        weights = self._weights()
+        weights = self._weights(chain.turns.rule.weight)
         while True:
             turned_away = [self.addresses[node] for node in refused]
-            draw = self.turns.draw(self.seed, self.height + 1, first_round, weights, turned_away)
+            draw = chain.turns.draw(chain.seed, self.height + 1, first_round, weights, turned_away)
             node = self.roster.index_of[draw.producer]
             if node >= len(dishonest) or not dishonest[node]:
                 break
             refused.append(node)
             first_round = draw.round + 1
-        self.turns.advance(weights, turned_away)
-        self._seal(draw.producer)
+        chain.turns.advance(weights, turned_away)
+        chain.seed = next_seed(chain.seed, draw.producer)
         return node, refused
 
-    def _weights(self) -> Weights:
+    def _weights(self, measure: str) -> Weights:
         """As `ChainState.weights` for a roster that is certified at genesis."""
-        measure = self.turns.rule.weight
         if measure == "energy":
             values = self.window.weights().tolist()
         elif measure == "credit":
@@ -85,9 +106,8 @@ class Lottery:
         credit[: len(credit_ppm)] = credit_ppm
         self._lived = (energy[0], energy[1], credit)
 
-    def _seal(self, producer: bytes) -> None:
+    def _seal(self) -> None:
         if self._sealed is not None:
             self.window.push(*self._sealed)
         self._sealed, self._lived = self._lived, None
-        self.seed = next_seed(self.seed, producer)
         self.height += 1

@@ -10,6 +10,8 @@ from . import consensus
 from .encoding import Body, encode
 
 _CHAIN_TAG = b"gridpact chain"
+DISPATCH = "dispatch"  # the main chain: every ledger has it
+BUSINESSES = ("trading", "credit", DISPATCH)  # that may have a chain, in the order in which the chains are sealed
 MAX_GAMMA = 10_000  # a verifier draws gamma hashes a node and round
 MAX_WINDOW_PERIODS = 1 << 16
 
@@ -28,7 +30,8 @@ class Params:
 
     gamma: nonces a node tries a round (paper 000, eq. 4; below 100 large shares gain). alpha_ppm, beta_ppm:
     weights of generated and consumed energy. signing: "none" (hashes only), "period" or "record". consensus:
-    a file's name in `ledger/consensus`. record_lifetime_blocks: a record made for height h may enter blocks
+    the main chain's rule, a file's name in `ledger/consensus`. siblings: (business, rule) of further chains.
+    record_lifetime_blocks: a record made for height h may enter blocks
     up to h + lifetime. delegates, bar_cycles: N and K of the rules with delegates (paper 003, 3.3.2): how many take
     turns, and for how many elections a refused one may not stand.
     """
@@ -44,6 +47,7 @@ class Params:
     record_lifetime_blocks: int = 8
     delegates: int = 10
     bar_cycles: int = 3
+    siblings: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         ranges = {
@@ -59,7 +63,17 @@ class Params:
         allowed = [mode.name.lower() for mode in Signing]
         if self.signing not in allowed:
             raise ValueError(f"signing is {self.signing!r}; allowed: {', '.join(allowed)}")
-        consensus.rule(self.consensus)
+        names = [name for name, _ in self.siblings]
+        if names != [name for name in BUSINESSES[:-1] if name in names]:
+            allowed_names = ", ".join(BUSINESSES[:-1])
+            raise ValueError(f"siblings are {', '.join(names)}; allowed: {allowed_names}, each once, in this order")
+        for _, rule in self.businesses:
+            consensus.rule(rule)
+
+    @property
+    def businesses(self) -> tuple[tuple[str, str], ...]:
+        """(business, rule) of every chain in the order in which they are sealed."""
+        return (*self.siblings, (DISPATCH, self.consensus))
 
     @property
     def signing_mode(self) -> Signing:
@@ -67,22 +81,25 @@ class Params:
         return Signing[self.signing.upper()]
 
 
-def genesis_body(params: Params, name: bytes, time_s: int, authority_key: bytes) -> list[int | bytes]:
+def genesis_body(params: Params, name: bytes, time_s: int, authority_key: bytes) -> Body:
     """The body of the GENESIS record, in the order of the table of fields."""
     return [
         name, time_s, authority_key, params.period_s, params.alpha_ppm, params.beta_ppm, params.gamma,
         params.window_periods, params.credit_threshold_ppm, int(params.signing_mode),
         params.consensus.encode(), params.record_lifetime_blocks, params.delegates, params.bar_cycles,
+        [[name.encode(), rule.encode()] for name, rule in params.siblings],
     ]  # fmt: skip
 
 
 def params_of(body: Body) -> Params:
     """The settings in a GENESIS body; ValueError where one is out of range."""
-    _, _, _, period_s, alpha, beta, gamma, window, threshold, signing, rule_name, lifetime, delegates, bar_cycles = body
+    _, _, _, period_s, alpha, beta, gamma, window, threshold, signing, rule_name, lifetime, delegates, *rest = body
+    bar_cycles, siblings = rest
     try:
         consensus_name = rule_name.decode("ascii")
+        chains = tuple((business.decode("ascii"), rule.decode("ascii")) for business, rule in siblings)
     except UnicodeDecodeError as error:
-        raise ValueError("the consensus rule's name is no ASCII") from error
+        raise ValueError("the name of a consensus rule or a business is no ASCII") from error
     return Params(
         gamma,
         alpha,
@@ -95,6 +112,7 @@ def params_of(body: Body) -> Params:
         lifetime,
         delegates,
         bar_cycles,
+        chains,
     )
 
 

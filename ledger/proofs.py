@@ -1,9 +1,10 @@
 """A proof of one record that stands alone: who signed it, in which block it is, and under which later header.
 
 The proof carries the record, its Merkle path to the block's header, its path to the root that its sender signed, the
-sender's certificate, the GENESIS body (the chain id is its hash, so it fixes the authority's key), and the headers
-from the block to a later one. The checker needs nothing else but one header hash that it trusts: of the record's
-block or of any later block in the proof. O(log n) hashes and two signatures (paper 000, Fig. 8b).
+sender's certificate, the GENESIS body (the ledger's id is its hash, so it fixes the authority's key), and the headers
+of the main chain from the block's height to a later one. The first of them is the record's block or links it. The
+checker needs nothing else but one header hash that it trusts: of the record's block or of any main block in the proof.
+O(log n) hashes and two signatures (paper 000, Fig. 8b).
 
 It shows that the record stands on the chain of that header and that its sender signed it. It doesn't show that the
 chain is sound, nor that the certificate was not revoked: that is what the trusted header's network checked.
@@ -18,6 +19,7 @@ from typing import Any
 
 from . import merkle
 from .blocks import Block, Header, Submission, parse_header, submission_digest
+from .businesses import business_of
 from .check import submission_roots
 from .encoding import Body, EncodingError, decode, encode
 from .identity import Certificate, IdentityError, address_of, check_certificate, verify
@@ -25,7 +27,7 @@ from .params import Signing, chain_id_of, params_of
 from .records import Kind, Record, validate_body
 from .store import Store, StoreError
 
-FORMAT = "gridpact/proof/1"
+FORMAT = "gridpact/proof/2"
 MAX_PATH = 64
 MAX_HEADERS = 1 << 20
 
@@ -43,6 +45,7 @@ class Proven:
     position: int
     signed: bool
     trusted_height: int
+    business: str  # whose chain holds the record
 
 
 def _path(leaves: Sequence[bytes], index: int) -> dict[str, Any]:
@@ -62,15 +65,21 @@ def find_record(blocks: Sequence[Block], record_id: bytes) -> tuple[int, int]:
 def prove(blocks: Sequence[Block], record_id: bytes) -> dict[str, Any]:
     """The proof of a record as JSON-ready values.
 
-    `blocks` begin with genesis; headers reach to the last of them. ProofError where none of them holds the record.
+    `blocks` are all chains' in the order of sealing, from genesis on; headers reach to the main chain's last.
+    ProofError where none of them holds the record, or the main chain has not linked its block yet.
     """
     number, position = find_record(blocks, record_id)
     block, genesis = blocks[number], blocks[0].records[0]
+    ledger_id, first = chain_id_of(genesis.body), block.header.height
+    headers = [each for each in blocks[number:] if each.header.chain_id == ledger_id and each.header.height >= first]
+    if not headers:
+        raise ProofError(f"no main block links the block of record {record_id.hex()} yet")
     return {
         "format": FORMAT,
         "record": block.records[position].raw.hex(),
         "genesis": encode(genesis.body).hex(),
-        "headers": [each.header_raw.hex() for each in blocks[number:]],
+        "block": block.header_raw.hex(),
+        "headers": [each.header_raw.hex() for each in headers],
         "inclusion": _path([record.id for record in block.records], position),
         "signature": _signature_part(blocks[: number + 1], position, params_of(genesis.body).signing_mode),
     }
@@ -101,6 +110,7 @@ def _signature_part(blocks: Sequence[Block], position: int, signing: Signing) ->
         "root": submission.root.hex(),
         "signature": submission.signature.hex(),
         "inclusion": _path(mine, place),
+        "siblings": [root.hex() for root in submission.siblings],
         "submission": _path(leaves, number),
         "certificate": certificates[-1] if certificates else None,  # the authority has none
     }
@@ -191,34 +201,53 @@ def check_proof(proof: Any, trusted: bytes) -> Proven:
         raise ProofError(f"format {proof['format'][:40]!r} is not {FORMAT}")
     record, genesis = _record(proof.get("record")), _body(proof.get("genesis"), Kind.GENESIS)
     headers, hashes = _headers(_get(proof, "headers", list))
-    if trusted not in hashes:
+    header, digest = _linked_block(proof.get("block"), headers[0], hashes[0])
+    if trusted not in (digest, *hashes):
         raise ProofError(f"no header of the proof has the trusted hash {trusted.hex()}")
-    header = headers[0]
-    if chain_id_of(genesis) != header.chain_id:
+    try:
+        params, ledger_id = params_of(genesis), chain_id_of(genesis)
+    except ValueError as error:
+        raise ProofError(f"genesis: {error}") from error
+    business, names = business_of(header.chain_id, ledger_id), [name for name, _ in params.businesses]
+    if business not in names or headers[0].chain_id != ledger_id:
         raise ProofError("genesis: the chain id is not this record's")
     if record.chain_id != header.chain_id:
         raise ProofError("record: it belongs to another chain")
     inclusion = _get(proof, "inclusion", dict)
     _require_path(record.id, inclusion, header.records_root, "inclusion")
-    try:
-        signing = params_of(genesis).signing_mode
-    except ValueError as error:
-        raise ProofError(f"genesis: {error}") from error
-    if signing is not Signing.NONE:
-        _check_signature(_get(proof, "signature", dict), record, header, genesis[2])
+    signed = params.signing_mode is not Signing.NONE
+    if signed:
+        _check_signature(_get(proof, "signature", dict), record, header, genesis, names.index(business))
     elif proof.get("signature") is not None:
         raise ProofError("signature: this chain has none")
-    height = headers[hashes.index(trusted)].height
-    return Proven(record, header.height, inclusion["index"], signing is not Signing.NONE, height)
+    height = headers[hashes.index(trusted)].height if trusted in hashes else header.height
+    return Proven(record, header.height, inclusion["index"], signed, height, business)
 
 
-def _check_signature(part: dict[str, Any], record: Record, header: Header, authority_key: bytes) -> None:
+def _linked_block(text: Any, first: Header, first_hash: bytes) -> tuple[Header, bytes]:
+    """The header of the record's block and its hash: the first main header's, or one that it links."""
+    raw = _bytes(text, "block")
+    digest = sha256(raw).digest()
+    try:
+        header = parse_header(raw)
+    except ValueError as error:
+        raise ProofError(f"block: {error}") from error
+    if digest not in (first_hash, *first.links) or header.height != first.height:
+        raise ProofError("block: the first of the headers neither is it nor links it")
+    return header, digest
+
+
+def _check_signature(part: dict[str, Any], record: Record, header: Header, genesis: Body, place: int) -> None:
+    """`place`: of the record's chain among those of the ledger."""
     root, signature = _bytes(part.get("root"), "root"), _bytes(part.get("signature"), "signature")
+    siblings = tuple(_bytes(text, "siblings") for text in _get(part, "siblings", list))
+    submission = Submission(record.sender, root, signature, siblings)
     _require_path(record.id, part.get("inclusion"), root, "signature: inclusion")
-    leaf = merkle.leaf_hash(encode(tuple(Submission(record.sender, root, signature))))
+    leaf = merkle.leaf_hash(encode(tuple(submission)))
     _require_path(leaf, part.get("submission"), header.submissions_root, "signature: submission")
-    key = _sender_key(part.get("certificate"), record.sender, header.height, authority_key)
-    if not verify(key, signature, submission_digest(header.chain_id, header.height, root)):
+    key = _sender_key(part.get("certificate"), record.sender, header.height, genesis[2])
+    digest = submission_digest(chain_id_of(genesis), header.height, submission.signed_root(place))
+    if not verify(key, signature, digest):
         raise ProofError("signature: the sender did not sign this root")
 
 

@@ -1,6 +1,8 @@
 """How drafts become a block: nonces, links, submissions, header, signatures.
 
-What is built here is a proposal; `check.py` decides whether it is sound.
+What is built here is a proposal; `check.py` decides whether it is sound. A sender signs once a height, over the roots
+of what it gives to each chain, so the records of all chains are made before the first chain's block is proposed: a
+sheet a chain.
 """
 
 from __future__ import annotations
@@ -8,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from coincurve import PrivateKey
 
-from . import consensus
-from .blocks import BLOCK_VERSION, Block, Header, Submission, block_digest, records_root, rows_root, submission_digest
+from . import consensus, merkle
+from .blocks import BLOCK_VERSION, Block, Header, Submission, block_digest, records_root, rows_root
 from .blocks import trade_root as trades_root
-from .check import submission_roots
+from .businesses import BusinessChain
+from .check import signed_digest, submission_roots
 from .encoding import Body, encode
 from .identity import sign
 from .params import Signing
@@ -50,17 +54,19 @@ def _fill_links(kind: Kind, number: int, draft: Body, events: dict[int, Event], 
     return body
 
 
-def make_records(state: ChainState, roster: Roster, drafts: Sequence[Draft], first: Sequence[Draft]) -> list[Record]:
-    """Records of the next block, `first` before the drafts; ValueError where a body is not allowed."""
+def make_records(
+    state: ChainState, chain: BusinessChain, roster: Roster, drafts: Sequence[Draft]
+) -> list[Record]:  # fmt: skip
+    """Records of a chain's block of the coming height; ValueError where a body is not allowed."""
     height = state.height + 1
     expiry = height + state.params.record_lifetime_blocks
-    chain_id, create = state.chain_id, Record.create
+    chain_id, create = chain.chain_id, Record.create
     nonces: dict[bytes, int] = {}
     events: dict[int, Event] = {}
     records = []
-    for kind, index, event, draft in (*first, *drafts):
+    for kind, index, event, draft in drafts:
         sender = roster.member(index).address
-        nonce = nonces.get(sender) or state.nonces.get(sender, 0)
+        nonce = nonces.get(sender) or chain.nonces.get(sender, 0)
         nonces[sender] = nonce = nonce + 1
         if kind in PREDECESSOR:
             body = _fill_links(kind, event, draft, events, state)
@@ -73,40 +79,89 @@ def make_records(state: ChainState, roster: Roster, drafts: Sequence[Draft], fir
     return records
 
 
+class Sheets:
+    """The records of the height that is being sealed, a sheet a chain, and what each sender signs of all of them."""
+
+    def __init__(self, state: ChainState, roster: Roster, drafts: Sequence[Draft], sealed: Sequence[Block]) -> None:
+        """`sealed`: this height's blocks so far; `drafts` are sorted to the chains that are still to seal theirs."""
+        self.height, self.drafts = state.height + 1, tuple(drafts)
+        self._signing = state.signing
+        self.records: dict[str, list[Record]] = {
+            chain.name: list(block.records) for chain, block in zip(state.chains, sealed, strict=False)
+        }
+        for chain in state.chains[len(sealed) :]:
+            mine = [draft for draft in self.drafts if draft.kind in chain.kinds]
+            self.records[chain.name] = make_records(state, chain, roster, mine)
+        self._roots: dict[str, dict[bytes, bytes]] = {}
+        self._signatures: dict[tuple[bytes, bytes], bytes] = {}
+
+    def siblings(self, name: str, sender: bytes) -> tuple[bytes, ...]:
+        """Roots of the sender's records on the other chains' sheets, in the order of the chains."""
+        if self._signing is not Signing.PERIOD:
+            return ()
+        return tuple(self._root(other, sender) for other in self.records if other != name)
+
+    def _root(self, name: str, sender: bytes) -> bytes:
+        if name not in self._roots:
+            self._roots[name] = dict(submission_roots(tuple(self.records[name]), self._signing))
+        return self._roots[name].get(sender, merkle.EMPTY_ROOT)
+
+    def sign(self, sender: bytes, key: PrivateKey, digest: bytes) -> bytes:
+        """The sender's signature; made once for all chains where its digest is the same."""
+        if (sender, digest) not in self._signatures:
+            self._signatures[sender, digest] = sign(key, digest)
+        return self._signatures[sender, digest]
+
+    def seal(self, name: str, block: Block) -> None:
+        """Take a chain's records as they were sealed: refusals are among them."""
+        self.records[name] = list(block.records)
+        self._roots.pop(name, None)
+
+
 def _submissions(
-    state: ChainState, roster: Roster, records: Sequence[Record], signers: set[bytes] | None,
-    kept: Sequence[Submission],
+    state: ChainState, roster: Roster, records: Sequence[Record], sheets: Sheets
 ) -> tuple[Submission, ...]:  # fmt: skip
-    """Senders' signatures; with `signers` given the others keep the signature that they made before."""
-    height = state.height + 1
+    """The senders' signatures."""
     submissions = []
+    for sender, root in submission_roots(tuple(records), state.signing):
+        unsigned = Submission(sender, root, b"", sheets.siblings(state.due.name, sender))
+        digest = signed_digest(state, state.height + 1, unsigned)
+        signature = sheets.sign(sender, roster.by_address[sender].private_key, digest)
+        submissions.append(unsigned._replace(signature=signature))
+    return tuple(submissions)
+
+
+def forged_submissions(
+    state: ChainState, roster: Roster, records: Sequence[Record], kept: Sequence[Submission], forger: bytes
+) -> tuple[Submission, ...]:  # fmt: skip
+    """Submissions of altered records: the others' signatures are kept as they were, the forger has only its own key."""
+    submissions = []
+    key = roster.by_address[forger].private_key
     for position, (sender, root) in enumerate(submission_roots(tuple(records), state.signing)):
-        if signers is None or sender in signers:
-            key = roster.by_address[sender].private_key
-            signature = sign(key, submission_digest(state.chain_id, height, root))
-        else:
-            signature = kept[position].signature
-        submissions.append(Submission(sender, root, signature))
+        if position < len(kept) and sender != forger:
+            submissions.append(kept[position]._replace(root=root))
+            continue
+        siblings = kept[position].siblings if position < len(kept) else (merkle.EMPTY_ROOT,) * state.other_roots
+        forged = Submission(sender, root, b"", siblings)
+        submissions.append(forged._replace(signature=sign(key, signed_digest(state, state.height + 1, forged))))
     return tuple(submissions)
 
 
 def assemble(
     state: ChainState, roster: Roster, records: Sequence[Record], draw: consensus.Draw,
-    kept: Sequence[Submission] | None = None,
+    submissions: Sequence[Submission] | None = None, sheets: Sheets | None = None,
 ) -> Block:  # fmt: skip
-    """A block on top of the state, signed by its senders (or by the producer alone, the rest `kept`) and
-    producer.
-    """
-    signers = None if kept is None else {draw.producer}
-    submissions = _submissions(state, roster, records, signers, kept or ())
-    height = state.height + 1
+    """A block of the chain that is due, signed by its senders (where `submissions` are not given) and producer."""
+    if submissions is None:
+        submissions = _submissions(state, roster, records, sheets or Sheets(state, roster, (), ()))
+    height, chain = state.height + 1, state.due
     header = Header(
-        BLOCK_VERSION, state.chain_id, height, state.head, records_root(records),
-        trades_root(records), rows_root(submissions), state.votes_root, state.block_time_s(height),
-        draw.producer, state.seed, draw.round, draw.nonce, draw.hash,
+        BLOCK_VERSION, chain.chain_id, height, chain.head, records_root(records),
+        trades_root(records), rows_root(submissions), chain.votes_root, state.block_time_s(height),
+        draw.producer, chain.seed, draw.round, draw.nonce, draw.hash, state.links(),
     )  # fmt: skip
-    block = Block(header, encode(tuple(header)), b"", (), submissions, tuple(records))
+    block = Block(header, encode(tuple(header)), b"", (), tuple(submissions), tuple(records))
     if state.signing is Signing.NONE:
         return block
     signature = sign(roster.by_address[draw.producer].private_key, block_digest(block.hash))
-    return Block(header, block.header_raw, signature, (), submissions, block.records)
+    return Block(header, block.header_raw, signature, (), block.submissions, block.records)

@@ -66,6 +66,7 @@ FIELDS: dict[Kind, tuple[str, ...]] = {
         "name bytes", "time_s uint", "authority_key key", "period_s uint", "alpha_ppm uint", "beta_ppm uint",
         "gamma uint", "window_periods uint", "credit_threshold_ppm uint", "signing uint", "consensus bytes",
         "record_lifetime_blocks uint", "delegates uint", "bar_cycles uint",
+        "siblings [business bytes, rule bytes]",
     ),
     Kind.CERTIFICATE: (
         "subject bytes", "public_key key", "role uint", "serial uint", "valid_from uint", "valid_to uint",

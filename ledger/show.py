@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from .blocks import Block
+from .businesses import business_of
 from .contracts import Versions, in_force, version_of
 from .encoding import Body
 from .identity import Role, address_of, display_address
 from .joining import Application, Condition
-from .params import params_of
+from .params import DISPATCH, params_of
 from .records import PREDECESSOR, SCHEMAS, Kind, Record
 from .store import Store, StoreError
 
@@ -25,6 +26,7 @@ Names = dict[bytes, str]
 class _Found:
     """A record and where it stands."""
 
+    business: str
     height: int
     position: int
     record: Record
@@ -75,6 +77,7 @@ def _record_view(found: _Found, names: Names) -> dict[str, Any]:
     record = found.record
     return {
         "kind": record.kind.name,
+        "chain": found.business,
         "block": found.height,
         "position": found.position,
         "id": record.id.hex(),
@@ -86,10 +89,29 @@ def _record_view(found: _Found, names: Names) -> dict[str, Any]:
     }
 
 
+def business_of_block(blocks: list[Block], block: Block) -> str:
+    """Whose chain a block is of; genesis, which is common, counts as the main chain's."""
+    return business_of(block.header.chain_id, blocks[0].header.chain_id) or "unknown"
+
+
 def _all_records(blocks: list[Block]) -> Iterator[_Found]:
     for block in blocks:
+        business = business_of_block(blocks, block)
         for position, record in enumerate(block.records):
-            yield _Found(block.header.height, position, record)
+            yield _Found(business, block.header.height, position, record)
+
+
+def _chain_view(blocks: list[Block], business: str, rule: str) -> dict[str, Any]:
+    """One business's chain: rule, height, records, and its share of the kinds."""
+    mine = [block for block in blocks if business_of_block(blocks, block) == business]
+    kinds = Counter(record.kind.name for block in mine for record in block.records)
+    return {
+        "business": business,
+        "consensus": rule,
+        "height": mine[-1].header.height if mine else 0,
+        "head": mine[-1].hash.hex() if mine else blocks[0].hash.hex(),
+        "records": dict(kinds),
+    }
 
 
 def overview(store: Store) -> dict[str, Any]:
@@ -110,35 +132,40 @@ def overview(store: Store) -> dict[str, Any]:
         settings = params_of(first)
     except ValueError as error:
         raise StoreError(f"{store.path} has settings that are not allowed: {error}") from error
+    chains = [_chain_view(blocks, business, rule) for business, rule in settings.businesses]
     return {
-        "chain": blocks[0].header.chain_id.hex(),
+        "ledger": blocks[0].header.chain_id.hex(),
         "name": _readable(first[0], "bytes", {}),
-        "consensus": settings.consensus,
+        "chains": chains,
         "gamma": settings.gamma,
         "signing": settings.signing,
         "nodes": dict(roles),
         "blocks": len(blocks),
-        "head": blocks[-1].hash.hex(),
+        "head": chains[-1]["head"],
         "records": dict(kinds),
         "events": {str(event): steps for event, steps in events.items()},
     }
 
 
-def block_view(store: Store, height: int) -> dict[str, Any]:
-    """A block's header, votes and records; StoreError when there is none of that height."""
+def block_view(store: Store, height: int, business: str = DISPATCH) -> dict[str, Any]:
+    """A block's header, votes and records; StoreError when a business's chain has none of that height."""
     blocks = load_blocks(store)
     names = node_names(blocks)
-    block = next((block for block in blocks if block.header.height == height), None)
-    if block is None:
-        raise StoreError(f"{store.path} holds blocks 0..{len(blocks) - 1}, not {height}")
+    heights = {block.header.height: block for block in blocks if business_of_block(blocks, block) == business}
+    if height not in heights:
+        held = f"blocks {min(heights)}..{max(heights)}" if heights else "no chain"
+        raise StoreError(f"{store.path} holds {held} of {business}, not {height}")
+    block = heights[height]
     header = block.header
     values = {
         name: value.hex() if type(value) is bytes and name != "producer" else value
         for name, value in header._asdict().items()
     }
     values["producer"] = _readable(header.producer, "address", names)
-    found = [_Found(height, position, record) for position, record in enumerate(block.records)]
+    values["links"] = [link.hex() for link in header.links]
+    found = [_Found(business, height, position, record) for position, record in enumerate(block.records)]
     return {
+        "chain": business,
         "hash": block.hash.hex(),
         "header": values,
         "votes": [_readable(vote.validator, "address", names) for vote in block.votes],

@@ -1,5 +1,7 @@
-"""What a node knows after a block: certificates, nonces, open events, weights, the head.
+"""What a node knows after a block: the chains' heads, certificates, open events, weights.
 
+Facts are common to all chains of the ledger, whichever chain holds the record; what only one chain needs is its own
+(`businesses.py`). Blocks come one by one in a fixed order, and `due` is the chain whose block is next.
 `ChainState` answers questions and takes a `Change`; it never checks. Checking (`check.py`) reads the state
 and makes a Change, so a refused block leaves no trace.
 """
@@ -13,20 +15,18 @@ from typing import NamedTuple
 import numpy as np
 
 from . import consensus
-from .blocks import Block, rows_root
-from .consensus.base import first_seed, next_seed
+from .blocks import Block
+from .businesses import BusinessChain, chains_of
 from .contracts import Versions
 from .encoding import Body
 from .faults import FaultCode
 from .identity import Certificate, Role, address_of
 from .joining import Admission, Application, Conditions
 from .levels import PRODUCERS, VOTERS
-from .params import chain_id_of, params_of
+from .params import Signing, chain_id_of, params_of
 from .records import Kind
-from .turns import Turns, Weights
+from .turns import Weights
 from .weights import Int64Array, WeightWindow
-
-NO_HASH = bytes(32)
 
 
 class Refusal(NamedTuple):
@@ -84,29 +84,25 @@ class ChainState:
     def __init__(self, genesis: Body) -> None:
         self.params = params_of(genesis)
         self.signing = self.params.signing_mode
-        self.chain_id = chain_id_of(genesis)
+        self.ledger_id = chain_id_of(genesis)
         self.time_s: int = genesis[1]
         self.authority_key: bytes = genesis[2]
         self.authority = address_of(self.authority_key)
-        self.height = -1
-        self.head = NO_HASH
-        self.seed = first_seed(genesis[0], genesis[1])  # of the next block's draw
-        self.votes_root = rows_root(())
-        self.record_count = 0
+        self.chains = chains_of(self.params, genesis)
+        self.place = len(self.chains) - 1  # of the chain that is due; the main chain begins
+        self.blocks = 0
         self.certificates: dict[bytes, Certificate] = {}  # in the order of certification, which orders the window
         self.serials: set[int] = set()
         self.revoked: set[int] = set()
-        self.nonces: dict[bytes, int] = {}
         self.events: dict[int, Event] = {}
         self.last_period = -1
-        self.closed = False
         self._index: dict[bytes, int] = {}
         self.window = WeightWindow(
             np.zeros(0, np.int64), self.params.window_periods, self.params.alpha_ppm, self.params.beta_ppm,
             self.params.credit_threshold_ppm,
         )  # fmt: skip
-        self._waiting: Change | None = None  # the head's energies and credits: weights lag two blocks
-        self.turns = Turns(self.params)
+        self._sealed: list[Change] = []  # of the height that is being sealed
+        self._waiting: list[Change] = []  # the last height's energies and credits: weights lag two heights
         self.equivocators: set[bytes] = set()  # they neither produce nor vote
         self.readings: dict[bytes, int] = {}
         self.contracts: dict[bytes, Versions] = {}  # rules by name, with every version so far
@@ -115,6 +111,45 @@ class ChainState:
         self.admissions: dict[bytes, Admission] = {}  # decided, by the application's record id
         self._since: dict[bytes, int] = {}  # height of a node's first certificate
         self._draws: dict[tuple[Refusal, ...], consensus.Draw] = {}
+
+    @property
+    def main(self) -> BusinessChain:
+        """The dispatch chain, whose head is the ledger's."""
+        return self.chains[-1]
+
+    @property
+    def due(self) -> BusinessChain:
+        """The chain whose block is next."""
+        return self.chains[self.place]
+
+    @property
+    def height(self) -> int:
+        """The last height that all chains have sealed."""
+        return self.main.height
+
+    @property
+    def head(self) -> bytes:
+        """Hash of the main chain's last block: it binds all chains."""
+        return self.main.head
+
+    @property
+    def record_count(self) -> int:
+        """Records of all chains."""
+        return sum(chain.record_count for chain in self.chains)
+
+    @property
+    def closed(self) -> bool:
+        """Whether every chain has its closing record."""
+        return all(chain.closed for chain in self.chains)
+
+    @property
+    def other_roots(self) -> int:
+        """How many roots a submission states besides its own: a period's signature covers all chains."""
+        return len(self.chains) - 1 if self.signing is Signing.PERIOD else 0
+
+    def links(self) -> tuple[bytes, ...]:
+        """What the block that is due links: the other chains' heads; nothing before genesis."""
+        return tuple(chain.head for chain in self.chains if chain is not self.due) if self.blocks else ()
 
     def block_time_s(self, height: int) -> int:
         """The time that a block of this height must state, in seconds."""
@@ -146,11 +181,15 @@ class ChainState:
         return None if certificate.is_valid_at(height) else FaultCode.CERTIFICATE
 
     def committee(self, height: int, refused: Sequence[bytes] = ()) -> list[bytes]:
-        """The validators of the next block, by address: the delegates where the rule has some, else ENO and
-        aggregators in good standing.
+        """The validators of the block that is due, by address: the delegates where its chain's rule has some, else
+        ENO and aggregators in good standing.
         """
-        if self.turns.rule.elect is not None:
-            return self.turns.council(self.weights(), refused) or []
+        if self.due.turns.rule.elect is not None:
+            return self.due.turns.council(self.weights(), refused) or []
+        return self.standing_committee(height)
+
+    def standing_committee(self, height: int) -> list[bytes]:
+        """The validators of chains without delegates: ENO and aggregators in good standing, by address."""
         return sorted(
             address
             for address, certificate in self.certificates.items()
@@ -160,7 +199,7 @@ class ChainState:
         )
 
     def weights(self) -> Weights:
-        """What everybody that may produce the next block weighs under the chain's rule, in the order of
+        """What everybody that may produce the block that is due weighs under its chain's rule, in the order of
         certification.
         """
         height = self.height + 1
@@ -171,7 +210,7 @@ class ChainState:
             and address not in self.equivocators
             and self.standing(address, height) is None
         ]
-        match self.turns.rule.weight:
+        match self.due.turns.rule.weight:
             case "energy":
                 energy = self.window.weights().tolist()
                 return {address: energy[self._index[address]] for address, _ in nodes}
@@ -186,44 +225,48 @@ class ChainState:
                 return dict.fromkeys((address for address, _ in nodes), 1)
 
     def draw(self, refusals: Sequence[Refusal] = ()) -> consensus.Draw:
-        """The producer of the next block after those refused at this height; ValueError when nobody is
+        """The producer of the block that is due after those refused at this height; ValueError when nobody is
         left.
         """
         key = tuple(refusals)
         if key not in self._draws:
             first_round = refusals[-1].round + 1 if refusals else 0
             refused = [refusal.producer for refusal in refusals]
-            self._draws[key] = self.turns.draw(self.seed, self.height + 1, first_round, self.weights(), refused)
+            due = self.due
+            self._draws[key] = due.turns.draw(due.seed, self.height + 1, first_round, self.weights(), refused)
         return self._draws[key]
 
     def apply(self, block: Block, change: Change) -> None:
-        """Take a checked block."""
-        if block.header.height > 0 and self.turns.rule.elect is not None:
-            self.turns.advance(self.weights(), refused_producers(block))
-        self._ripen()
+        """Take a checked block of the chain that is due."""
+        due = self.due
+        if self.blocks and due.turns.rule.elect is not None:
+            due.turns.advance(self.weights(), refused_producers(block))
+        self._sealed.append(change)
+        if due is self.main:  # the height is complete
+            self._ripen()
+            self._sealed, self._waiting = [], self._sealed
         self._certify(change.certificates)
         for address, (generated_wh, consumed_wh) in change.histories.items():
             self.window.fill(self._index[address], generated_wh, consumed_wh)
         self.revoked |= change.revoked
-        self.nonces.update(change.nonces)
         self.events.update(change.events)
         if change.last_period is not None:
             self.last_period = change.last_period
         self.equivocators |= change.equivocators
-        self.turns.ballots |= change.ballots
+        for chain in self.chains:  # a ballot counts wherever there are delegates
+            chain.turns.ballots |= change.ballots
         self.readings |= change.readings
         self.contracts |= change.contracts
         self.conditions = change.conditions or self.conditions
         self.admissions |= change.admissions
         undecided = self.applications | change.applications
         self.applications = {key: each for key, each in undecided.items() if key not in self.admissions}
-        self.closed = change.closed
-        self._waiting = change
-        self.height = block.header.height
-        self.head = block.hash
-        self.votes_root = rows_root(block.votes)
-        self.record_count += len(block.records)
-        self.seed = next_seed(self.seed, block.header.producer)
+        due.take(block, change.nonces, change.closed)
+        if not self.blocks:
+            for chain in self.chains[:-1]:
+                chain.branch_off(block)
+        self.blocks += 1
+        self.place = (self.place + 1) % len(self.chains)
         self._draws = {}
 
     def _certify(self, certificates: list[Certificate]) -> None:
@@ -239,18 +282,15 @@ class ChainState:
             self.window.set_capacity(node, certificate.capacity_w)
 
     def _ripen(self) -> None:
-        """Let the block before the head count for the draw after the coming block."""
-        if self._waiting is None:
-            return
+        """Let the height before the last one count for the draws after the coming height."""
         nodes = len(self._index)
-        for period in self._waiting.verified:
+        for period in (period for change in self._waiting for period in change.verified):
             energy_wh = np.zeros((nodes, 2), np.int64)
             if period:
                 energy_wh[[self._index[address] for address in period]] = list(period.values())
             self.window.push(energy_wh[:, 0], energy_wh[:, 1])
-        if self._waiting.credits:
+        credits_ppm = {address: value for change in self._waiting for address, value in change.credits.items()}
+        if credits_ppm:
             credit_ppm = self.window.credit_ppm.copy()
-            changed = [self._index[address] for address in self._waiting.credits]
-            credit_ppm[changed] = list(self._waiting.credits.values())
+            credit_ppm[[self._index[address] for address in credits_ppm]] = list(credits_ppm.values())
             self.window.set_credit(credit_ppm)
-        self._waiting = None

@@ -1,6 +1,7 @@
-"""Blocks on disk: one SQLite file, one row a block, one transaction a block.
+"""Blocks on disk: one SQLite file for all chains of a ledger, one row a block, one transaction a block.
 
-The file holds nothing but the blocks' bytes by height, so whatever is stored is covered by the chain's check.
+The file holds nothing but the blocks' bytes, numbered in the order in which they are sealed (genesis, then a block of
+each chain a height), so whatever is stored is covered by the ledger's check.
 It can be read while it is written (WAL); closing folds the log back, so a finished run is one file.
 """
 
@@ -15,8 +16,8 @@ from .blocks import Block
 from .encoding import MAX_BYTES
 
 APPLICATION_ID = 0x47504C47  # "GPLG"
-LAYOUT_VERSION = 1
-_SCHEMA = "CREATE TABLE blocks (height INTEGER PRIMARY KEY, block BLOB NOT NULL) STRICT"
+LAYOUT_VERSION = 2
+_SCHEMA = "CREATE TABLE blocks (number INTEGER PRIMARY KEY, block BLOB NOT NULL) STRICT"
 _SYNCHRONOUS = {"full": "FULL", "normal": "NORMAL"}
 
 
@@ -30,6 +31,7 @@ class Store:
     def __init__(self, connection: sqlite3.Connection, path: Path, writable: bool) -> None:
         self._connection = connection
         self._writable = writable
+        self._blocks = 0  # written
         self.path = path
 
     @classmethod
@@ -72,29 +74,30 @@ class Store:
         return cls(connection, path, False)
 
     def append(self, block: Block) -> None:
-        """Write a block in one transaction; StoreError when its height is taken or the disk refuses."""
-        self.append_bytes(block.header.height, block.to_bytes())
+        """Write the next block in one transaction; StoreError when the disk refuses."""
+        self.append_bytes(self._blocks, block.to_bytes())
 
-    def append_bytes(self, height: int, data: bytes) -> None:
+    def append_bytes(self, number: int, data: bytes) -> None:
         """Write the bytes of a checked block in one transaction; errors as `append`."""
         if not self._writable:
             raise StoreError(f"{self.path} was opened to read")
         try:
-            self._connection.execute("INSERT INTO blocks (height, block) VALUES (?, ?)", (height, data))
+            self._connection.execute("INSERT INTO blocks (number, block) VALUES (?, ?)", (number, data))
         except sqlite3.IntegrityError as error:
-            raise StoreError(f"block {height} is in {self.path} already") from error
+            raise StoreError(f"block {number} is in {self.path} already") from error
         except sqlite3.Error as error:
-            raise StoreError(f"block {height} cannot be written to {self.path}: {error}") from error
+            raise StoreError(f"block {number} cannot be written to {self.path}: {error}") from error
+        self._blocks = number + 1
 
     def rows(self) -> Iterator[tuple[int, bytes]]:
-        """(height, bytes) of every stored block, rising; StoreError where the file is damaged."""
+        """(number, bytes) of every stored block, rising; StoreError where the file is damaged."""
         # A blob beyond the limit reads as NULL: a foreign file must not fill the memory.
         fitting = f"CASE WHEN length(block) <= {MAX_BYTES} THEN block END"
         try:
-            for height, data in self._connection.execute(f"SELECT height, {fitting} FROM blocks ORDER BY height"):
+            for number, data in self._connection.execute(f"SELECT number, {fitting} FROM blocks ORDER BY number"):
                 if type(data) is not bytes:
-                    raise StoreError(f"row {height} of {self.path} holds no block")
-                yield height, data
+                    raise StoreError(f"row {number} of {self.path} holds no block")
+                yield number, data
         except sqlite3.Error as error:
             raise StoreError(f"{self.path} is damaged: {error}") from error
 

@@ -18,8 +18,8 @@ Weights = Mapping[bytes, int]  # address -> weight of everybody in good standing
 class Turns:
     """The rule of a chain, and for delegates: queue, cycle, ballots, and who is barred until when."""
 
-    def __init__(self, params: Params) -> None:
-        self.rule = consensus.rule(params.consensus)
+    def __init__(self, params: Params, rule: str) -> None:
+        self.rule = consensus.rule(rule)
         self.params = params
         self.cycle = 0
         self.delegates: tuple[bytes, ...] = ()  # of the cycle

@@ -1,6 +1,6 @@
 """Verification of a ledger file by somebody who trusts nothing in it.
 
-The chain is rebuilt from genesis by the same check that the network runs: hashes, Merkle roots, signatures,
+All chains are rebuilt from genesis by the same check that the network runs: hashes, Merkle roots, signatures,
 certificates, links, draws. What a chain cannot show by itself is that it is the whole one, or the right one:
 a chain without its CLOSING record may have lost its tail, and a wholly different chain may be sound too. The
 head hash, kept elsewhere, tells both; a checkpoint signed by the authority tells it up to its height.
@@ -14,8 +14,8 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from .blocks import Block, submission_digest, vote_digest
-from .check import check_votes, examine
+from .blocks import Block, vote_digest
+from .check import check_votes, examine, signed_digest
 from .checkpoint import Checkpoint
 from .faults import Fault, FaultCode, LedgerFault
 from .identity import verify
@@ -28,9 +28,21 @@ LEAST_AHEAD = 64  # signatures of a block that are worth handing out
 
 
 @dataclass(frozen=True, slots=True)
+class ChainVerdict:
+    """One business's chain as far as it was found sound; hashes in hexadecimal."""
+
+    business: str
+    rule: str
+    height: int
+    records: int
+    head: str
+    closed: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
-    """What verification found; `fault` is None for a sound chain. Counts cover the blocks before the
-    fault.
+    """What verification found; `fault` is None for a sound ledger. Counts cover the blocks before the fault, all
+    chains together; `block` is the height of the faulty one in the chain `business`; `head` is the main chain's.
     """
 
     fault: str | None
@@ -42,6 +54,8 @@ class Verdict:
     events: int
     closed: bool
     signing: str
+    business: str | None = None
+    chains: tuple[ChainVerdict, ...] = ()
 
     @property
     def sound(self) -> bool:
@@ -51,12 +65,8 @@ class Verdict:
 
 def _signatures(state: ChainState, block: Block) -> list[tuple[bytes, bytes, bytes]]:
     """Key, signature and digest of what the check is going to verify, as far as the keys are known."""
-    header = block.header
-    stated = [(each.sender, each.signature, each.root) for each in block.submissions]
-    signed = [
-        (sender, signature, submission_digest(header.chain_id, header.height, root))
-        for sender, signature, root in stated
-    ]
+    height = block.header.height
+    signed = [(each.sender, each.signature, signed_digest(state, height, each)) for each in block.submissions]
     signed += [(vote.validator, vote.signature, vote_digest(block.hash)) for vote in block.votes]
     keys = [state.public_key(address) for address, _, _ in signed]
     return [
@@ -76,17 +86,19 @@ def _verify_ahead(state: ChainState, block: Block, pool: Executor) -> None:
 
 
 def next_state(state: ChainState | None, row: int, data: bytes, pool: Executor | None = None) -> ChainState:
-    """The state after the stored block `data` of height `row`; LedgerFault names its first fault.
+    """The state after the stored block `data`, the `row`-th of the ledger; LedgerFault names its first fault.
 
     pool: threads that share the work of verifying signatures.
     """
-    expected = 0 if state is None else state.height + 1
-    if row != expected:
-        raise LedgerFault(Fault(FaultCode.HEIGHT, expected, f"row {row} stands where block {expected} is due"))
+    number, expected = (0, 0) if state is None else (state.blocks, state.height + 1)
+    business = state.due.name if state is not None and len(state.chains) > 1 else ""
+    if row != number:
+        detail = f"row {row} stands where row {number} is due"
+        raise LedgerFault(Fault(FaultCode.HEIGHT, expected, detail, None, business))
     try:
         block = Block.from_bytes(data)
     except ValueError as error:
-        raise LedgerFault(Fault(FaultCode.ENCODING, expected, str(error))) from error
+        raise LedgerFault(Fault(FaultCode.ENCODING, expected, str(error), None, business)) from error
     if state is None:
         state = _blank_state(block)
     elif pool is not None and block.header.height == expected:
@@ -112,7 +124,7 @@ def _meet(checkpoint: Checkpoint, state: ChainState, ended: bool) -> None:
         detail = f"the chain ends before the checkpoint of block {checkpoint.height}: its tail was cut"
         raise LedgerFault(Fault(FaultCode.CHECKPOINT, state.height + 1, detail))
     if state.height == 0 and (
-        checkpoint.chain_id != state.chain_id or not checkpoint.is_signed_by(state.authority_key)
+        checkpoint.chain_id != state.ledger_id or not checkpoint.is_signed_by(state.authority_key)
     ):
         raise LedgerFault(Fault(FaultCode.CHECKPOINT, 0, "the checkpoint is of another chain or authority"))
     if state.height == checkpoint.height and state.head != checkpoint.block_hash:
@@ -137,7 +149,8 @@ def verify_rows(
         if checkpoint is not None and state is not None:
             _meet(checkpoint, state, ended=True)
     except LedgerFault as refused:
-        return _verdict(state, str(refused.fault), refused.fault.height, refused.fault.record)
+        fault = refused.fault
+        return _verdict(state, str(fault), fault.height, fault.record, fault.business or None)
     except StoreError as error:
         return _verdict(state, str(error), None if state is None else state.height + 1, None)
     if state is None:
@@ -163,10 +176,16 @@ def verify_file(
         store.close()
 
 
-def _verdict(state: ChainState | None, fault: str | None, block: int | None, record: int | None) -> Verdict:
+def _verdict(
+    state: ChainState | None, fault: str | None, block: int | None, record: int | None, business: str | None = None
+) -> Verdict:
     if state is None:
         return Verdict(fault, block, record, "", 0, 0, 0, False, "")
+    chains = tuple(
+        ChainVerdict(each.name, each.turns.rule.name, each.height, each.record_count, each.head.hex(), each.closed)
+        for each in state.chains
+    )
     return Verdict(
-        fault, block, record, state.head.hex(), state.height + 1, state.record_count, len(state.events),
-        state.closed, state.params.signing,
+        fault, block, record, state.head.hex(), state.blocks, state.record_count, len(state.events),
+        state.closed, state.params.signing, business, chains,
     )  # fmt: skip

@@ -10,7 +10,7 @@ from .blocks import Block
 from .identity import Certificate, IdentityError, Role, display_address, parse_address
 from .levels import LEVEL_OF, RIGHTS, Level
 from .records import Kind, Record
-from .show import Names, body_fields, load_blocks, node_names
+from .show import Names, body_fields, business_of_block, load_blocks, node_names
 from .store import Store, StoreError
 
 
@@ -51,7 +51,7 @@ def _certificate(record: Record) -> Certificate:
         raise StoreError(f"a certificate cannot be read: {error}") from error
 
 
-def _block_as_seen(block: Block, reader: Reader, names: Names, event: int | None) -> dict[str, Any]:
+def _block_as_seen(block: Block, business: str, reader: Reader, names: Names, event: int | None) -> dict[str, Any]:
     """A block's records for a reader, of one event or all; the proof runs over all of them. AccessFault if it fails."""
     shown = show_records(block, reader.level, reader.address)
     readable = {record.id: record for record in check_shown(block.header, shown)}
@@ -66,6 +66,7 @@ def _block_as_seen(block: Block, reader: Reader, names: Names, event: int | None
                 entry["fields"] = body_fields(record.kind, record.body, names)
             records.append(entry)
     return {
+        "chain": business,
         "block": block.header.height,
         "hash": block.hash.hex(),
         "records_root": block.header.records_root.hex(),
@@ -99,5 +100,5 @@ def view(store: Store, node: str, height: int | None, event: int | None) -> dict
         "reads": "all records" if rights.reads_all else "its own records and those that concern everybody",
         "produces": rights.produces,
         "votes": rights.votes,
-        "blocks": [_block_as_seen(block, reader, names, event) for block in wanted],
+        "blocks": [_block_as_seen(each, business_of_block(blocks, each), reader, names, event) for each in wanted],
     }

@@ -31,7 +31,7 @@ def update_standing(world: World, state: State, trades: Trades, verdict: Verdict
         state: B worlds; ``credit_ppm`` and ``score_ppm`` are replaced.
         trades: contracts of the period.
         verdict: what was accepted.
-        refused: per world the sites whose block was refused this period.
+        refused: per world the sites whose block was refused this period; a site pays once, however many chains did.
     """
     settings, events = world.scenario.standing, state.events
     live = live_slots(state)[:, :, None]
@@ -44,7 +44,7 @@ def update_standing(world: World, state: State, trades: Trades, verdict: Verdict
     penalty = np.zeros_like(state.credit_ppm)
     penalty[:, : world.sites] += verdict.caught * round(settings.false_meter_penalty * PPM)
     for b, producers in enumerate(refused):
-        for site in producers:
+        for site in set(producers):
             penalty[b, site] += round(settings.forged_block_penalty * PPM)
     state.credit_ppm = update_credit_ppm(state.credit_ppm, score, defined, round(settings.learning_rate * PPM), penalty)
     state.score_ppm = _composite(world, state, trades, verdict)

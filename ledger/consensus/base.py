@@ -34,13 +34,14 @@ class Draw(NamedTuple):
 Search = Callable[[list[Any], Sequence[bytes], Sequence[int], int], tuple[bytes, int, bytes] | None]
 
 
-def first_seed(name: bytes, time_s: int) -> bytes:
-    """The seed of the genesis block, from the chain's name and time alone.
+def first_seed(name: bytes, time_s: int, salt: bytes = b"") -> bytes:
+    """The seed of the genesis block, from the ledger's name and time alone; `salt` tells its chains' draws apart.
 
     Not from the chain id: runs that differ only in what is signed draw the same producers, as does a run
     that keeps no ledger.
     """
-    return sha256(FIRST_SEED_TAG + time_s.to_bytes(32, "big") + name).digest()
+    seed = sha256(FIRST_SEED_TAG + time_s.to_bytes(32, "big") + name).digest()
+    return sha256(FIRST_SEED_TAG + seed + salt).digest() if salt else seed
 
 
 def next_seed(seed: bytes, producer: bytes) -> bytes:

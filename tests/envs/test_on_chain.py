@@ -62,7 +62,7 @@ def test_what_is_promised_is_sealed_before_it_is_delivered(day):
                 assert record.body[0] == period
             if record.kind in (Kind.READING, Kind.VERIFICATION, Kind.SETTLEMENT, Kind.CREDIT, Kind.GRID):
                 assert record.body[0] == period - 1
-    assert len(blocks) == 1 + len(traces) + 2  # genesis, a block a period, two closing blocks
+    assert len(blocks) == 1 + 2 * (len(traces) + 2)  # genesis; trading and dispatch: a block a period, two to close
 
 
 def test_money_on_the_ledger_is_the_money_of_the_run(day):
@@ -83,14 +83,15 @@ def test_money_on_the_ledger_is_the_money_of_the_run(day):
 def test_refused_blocks_leave_evidence(day):
     _, traces, blocks = day
     refused = [len(t.refused[0]) for t in traces]
-    on_chain = [sum(r.kind is Kind.REFUSAL for r in block.records) for block in blocks[1 : len(traces) + 1]]
+    pairs = zip(blocks[1::2], blocks[2::2], strict=True)
+    on_chain = [sum(r.kind is Kind.REFUSAL for block in pair for r in block.records) for pair in pairs][: len(traces)]
     assert on_chain == refused
     assert sum(refused) > 0
 
 
 def test_a_day_on_which_nothing_can_be_traded_still_seals_blocks(tmp_path):
     _, traces, blocks = played(tmp_path, "tiny", QUIET, cycles=20)
-    assert len(blocks) == 23
+    assert len(blocks) == 45
     assert all(block.header.trade_root == EMPTY_ROOT for block in blocks)
     assert sum(int(t.trades.count.sum()) for t in traces) == 0
     assert sum(int((t.stage.cause > 0).sum()) for t in traces) == 0

@@ -187,7 +187,7 @@ def test_inflated_energy_moves_no_weight(make_chain):
         honest.seal(drafts)
         boasting.seal([d._replace(body=[period, 10**9, 0, 0]) if d.kind is Kind.READING else d for d in drafts])
     assert honest.state.weights() == boasting.state.weights()
-    assert honest.state.seed == boasting.state.seed
+    assert honest.state.main.seed == boasting.state.main.seed
 
 
 def test_grinding_leaves_the_next_draw_alone(make_chain):
@@ -312,7 +312,7 @@ def test_truncation_meets_the_checkpoint(finished, roster, tmp_path, capsys):
     file.write_text(json.dumps(checkpoint.view()))
     cut.write_bytes(path.read_bytes())
     connection = sqlite3.connect(cut)
-    connection.execute("DELETE FROM blocks WHERE height > 8")
+    connection.execute("DELETE FROM blocks WHERE number > 8")
     connection.commit()
     connection.close()
     assert main(["verify", str(cut), "--open"]) == 0

@@ -67,10 +67,10 @@ def test_a_second_node_accepts_the_same_blocks(make_chain):
 
 def test_producers_follow_the_seed(make_chain):
     chain = make_chain()
-    seed = chain.state.seed
+    seed = chain.state.main.seed
     block = chain.seal([])
     assert block.header.seed == seed
-    assert chain.state.seed == next_seed(seed, block.header.producer)
+    assert chain.state.main.seed == next_seed(seed, block.header.producer)
 
 
 def test_event_links(make_chain):
@@ -306,7 +306,7 @@ def test_what_is_signed_does_not_choose_the_producers(make_chain):
     chains = [make_chain(signing=signing) for signing in ("none", "period", "record")]
     for chain in chains:
         grow(chain, 3)
-    assert len({chain.state.seed for chain in chains}) == 1
+    assert len({chain.state.main.seed for chain in chains}) == 1
     assert len({chain.head for chain in chains}) == 3
 
 

@@ -66,7 +66,7 @@ def test_how_many_votes_suffice(name, seats, votes):
 
 
 def test_a_refused_producer_waits_for_k_cycles():
-    turns = Turns(Params(consensus="scored_dpos", delegates=2, bar_cycles=2))
+    turns = Turns(Params(delegates=2, bar_cycles=2), "scored_dpos")
     weights = {A: 900_000, B: 800_000, C: 500_000, D: 400_000}
     produced = []
     for block in range(12):
@@ -79,7 +79,7 @@ def test_a_refused_producer_waits_for_k_cycles():
 
 
 def test_a_delegate_without_standing_is_passed_over():
-    turns = Turns(Params(consensus="dpos", delegates=3))
+    turns = Turns(Params(delegates=3), "dpos")
     weights = {A: 3, B: 2, C: 1}
     turns.advance(weights, [])
     assert turns.queue == (B, C)
@@ -110,7 +110,7 @@ def test_every_rule_makes_a_chain_that_verifies(make_chain, tmp_path, name):
 def test_only_delegates_vote_and_all_of_them_close(make_chain, name):
     chain = make_chain(consensus=name, delegates=3)
     block = chain.seal([])
-    assert {vote.validator for vote in block.votes} == set(chain.state.turns.delegates)
+    assert {vote.validator for vote in block.votes} == set(chain.state.main.turns.delegates)
     other = make_chain(consensus=name, delegates=3)
     assert other.check(block.with_votes(block.votes[:1])).code is FaultCode.VOTE
 
@@ -124,7 +124,7 @@ def test_a_ballot_names_somebody_that_may_produce(make_chain):
     chain.seal([Draft(Kind.BALLOT, i, 0, [chain.roster.members[FIRST].address]) for i in range(FIRST + 1, 8)])
     chain.seal([])
     chain.seal([])  # the queue of two is empty: this block's delegates are elected with the ballots
-    assert chain.state.turns.delegates[0] == chain.roster.members[FIRST].address
+    assert chain.state.main.turns.delegates[0] == chain.roster.members[FIRST].address
     chain.seal([Draft(Kind.BALLOT, FIRST, 0, [b""])])
 
 

@@ -121,7 +121,7 @@ def test_how_two_files_relate(tmp_path, make_chain, capsys):
     ):
         assert main(["consistency", *pair, "--json"]) == status
         view = json.loads(capsys.readouterr().out)
-        assert (view["schema"], view["relation"]) == ("gridpact/consistency/1", relation)
+        assert (view["schema"], view["relation"]) == ("gridpact/consistency/2", relation)
         assert view["common_blocks"] == common
         assert (view["equivocator"] is not None) == (relation == "fork")  # the producer due signed both
     assert main(["consistency", same[0], forked]) == 1

@@ -114,7 +114,7 @@ def test_commands(finished, roster, tmp_path, capsys):
     file.write_text(capsys.readouterr().out)
     assert main(["check-proof", str(file), "--head", head.hex(), "--json"]) == 0
     verdict = json.loads(capsys.readouterr().out)
-    assert verdict["schema"] == "gridpact/proof-verdict/1"
+    assert verdict["schema"] == "gridpact/proof-verdict/2"
     assert (verdict["id"], verdict["block"], verdict["trusted_block"]) == (record.id.hex(), 2, 11)
     assert main(["check-proof", str(file), "--head", head.hex()]) == 0
     assert "proven: ORDER" in capsys.readouterr().out

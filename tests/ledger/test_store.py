@@ -104,12 +104,12 @@ def test_a_cut_tail_needs_the_closing_record_or_the_head(finished):
 @pytest.mark.parametrize(
     "statement",
     [
-        "UPDATE blocks SET height = 40 WHERE height = 3",
-        "UPDATE blocks SET block = x'' WHERE height = 3",
-        "UPDATE blocks SET block = zeroblob(20000000) WHERE height = 3",
-        "DELETE FROM blocks WHERE height = 3",
+        "UPDATE blocks SET number = 40 WHERE number = 3",
+        "UPDATE blocks SET block = x'' WHERE number = 3",
+        "UPDATE blocks SET block = zeroblob(20000000) WHERE number = 3",
+        "DELETE FROM blocks WHERE number = 3",
         "DELETE FROM blocks",
-        "INSERT INTO blocks SELECT height + 12, block FROM blocks WHERE height = 11",
+        "INSERT INTO blocks SELECT number + 12, block FROM blocks WHERE number = 11",
         "INSERT INTO blocks VALUES (-1, x'00')",
     ],
 )
@@ -127,7 +127,7 @@ def test_statements_that_alter_the_table(finished, tmp_path, capsys, statement):
 @pytest.mark.parametrize(
     "statement",
     [
-        "PRAGMA user_version = 2",
+        "PRAGMA user_version = 3",
         "PRAGMA application_id = 1",
         "CREATE TABLE notes (text)",
         "ALTER TABLE blocks ADD COLUMN note TEXT",
@@ -144,7 +144,7 @@ def test_a_changed_layout_is_no_ledger(finished, tmp_path, capsys, statement):
     connection.close()
     for command in ("verify", "show"):
         assert main([command, str(path)]) == 2
-        assert "no ledger of layout 1" in capsys.readouterr().err
+        assert "no ledger of layout 2" in capsys.readouterr().err
 
 
 @settings(max_examples=60, deadline=None)
@@ -268,10 +268,10 @@ def test_foreign_settings_are_refused(tmp_path, capsys, make_chain, position, va
 def test_signatures_verified_ahead_change_no_verdict(finished, monkeypatch, signing):
     rows = rows_of(finished[signing][0])
     altered = [rows]
-    for row, part in ((4, 2), (5, 3)):  # a vote's signature, a submission's
+    for row, part, at in ((4, 2, 1), (5, 3, 2)):  # a vote's signature, a submission's
         block = decode(rows[row][1])
         if block[part]:
-            block[part][0][-1] = block[part][0][-1][:63] + bytes([block[part][0][-1][63] ^ 1])
+            block[part][0][at] = block[part][0][at][:63] + bytes([block[part][0][at][63] ^ 1])
         altered.append([*rows[:row], (row, encode(block)), *rows[row + 1 :]])
     header, *rest = decode(rows[3][1])
     fields = decode(header)
