@@ -83,7 +83,7 @@ class Market:
         self.dispatch = f"dispatch:{world.scenario.market.dispatch}"
         self.known = {draft.body[0]: draft.body[2] for draft in self.scribe.contracts()}  # rule → hash of parameters
         self.announced: list[Record] = []  # versions of rules that came after genesis
-        self.contracts = ("rules", "accounts", self.trading, self.dispatch, "settlement", "standing")
+        self.contracts: tuple[str, ...] = ("rules", "accounts", self.trading, self.dispatch, "settlement", "standing")
 
     def execute(self, block: Sealed) -> Iterator[Execution]:
         """What the block must hold; Impossible where it lacks orders or readings."""

@@ -9,12 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from io import StringIO
+from pathlib import Path
 from typing import NamedTuple
 
 import matplotlib
 from matplotlib import ticker
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
+from envs.config import SettingsError
 
 # Marker colours and the page's variables that replace them.
 INK, SOFT, GRID_LINE, PAPER = "#101112", "#606162", "#d0d1d2", "#fafbfc"
@@ -56,6 +59,30 @@ def draw(paint: Callable[[Figure], None], width_in: float, height_in: float, lab
             metadata={"Date": None, "Creator": None, "Format": None, "Type": None},
         )
     return _inline(buffer.getvalue(), label)
+
+
+def picture_kind(path: Path) -> str:
+    """svg or png. Raises SettingsError for any other ending."""
+    kind = path.suffix.removeprefix(".")
+    if kind not in ("svg", "png"):
+        raise SettingsError(f"{path}: a picture is a file .svg or .png")
+    return kind
+
+
+def save(paint: Callable[[Figure], None], width_in: float, height_in: float, path: Path) -> None:
+    """Paint a figure into a file of its own, on white.
+
+    Raises:
+        SettingsError: the file cannot be written, or is of another kind than .svg or .png.
+    """
+    kind = picture_kind(path)
+    with matplotlib.rc_context(SETTINGS):
+        figure = Figure(figsize=(width_in, height_in), layout="constrained", facecolor="white")
+        paint(figure)
+        try:
+            figure.savefig(path, format=kind, dpi=120, metadata={"Date": None} if kind == "svg" else None)
+        except OSError as error:
+            raise SettingsError(f"{path}: {error.strerror}: a file to write to is needed") from None
 
 
 def _inline(svg: str, label: str) -> str:
