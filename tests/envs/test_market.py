@@ -69,6 +69,30 @@ def test_order_of_input_matters_only_for_ties(name, rows, data):
         assert pairs(module.clear(book([rows[i] for i in order]), TARIFFS), order) == straight
 
 
+FEW_PRICES = st.tuples(
+    st.integers(0, 6), st.integers(0, 6), st.integers(-5, 5), st.sampled_from([0, PPM // 3, PPM])
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TRADING)
+@settings(max_examples=120, deadline=None)
+@given(rows=st.lists(FEW_PRICES, min_size=1, max_size=14), data=st.data())
+def test_ties_go_by_the_order_within_a_side_and_by_nothing_else(name, rows, data):
+    """Equal prices, zero quantities and partial fills: how the two sides are mixed in the book changes nothing."""
+    turns = data.draw(st.permutations([row[2] > 0 for row in rows]))
+    sides = {True: [i for i, r in enumerate(rows) if r[2] > 0], False: [i for i, r in enumerate(rows) if r[2] <= 0]}
+    order = [sides[selling].pop(0) for selling in turns]
+    module = plugins.load("market", name, "clear")
+
+    def deals(rows, names):
+        got = module.clear(book(rows), Tariffs(2, 5, True))
+        columns = (got.seller[0], got.buyer[0], got.wh[0], got.price[0])
+        pairs = zip(*(column[: got.count[0]].tolist() for column in columns), strict=True)
+        return sorted((names[i], names[j], wh, price) for i, j, wh, price in pairs), int(got.reference[0])
+
+    assert deals([rows[i] for i in order], order) == deals(rows, list(range(len(rows))))
+
+
 @pytest.mark.parametrize("name", TRADING)
 def test_batch_equals_single_worlds_and_empty_books_clear(name):
     rng = np.random.default_rng(1)

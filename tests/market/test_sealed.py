@@ -206,6 +206,23 @@ def test_in_the_environment_settlement_pays_the_awards_price(name):
     assert (paid > offered) == (name != "fpsa")
 
 
+def test_in_the_environment_peers_are_auctioned_both_ways():
+    """At noon the cheapest sells win at their quotes, in the evening the dearest buys at theirs."""
+    scenario = load_scenario("rural_day_sealed")
+    assert (scenario.market.trading, scenario.market.request) == ("fpsa", "second_price")
+    core = core_of("tiny", {**OFF, "market": {"trading": "fpsa"}})
+    ways = {True: 0, False: 0}
+    for trace in episode(core, by_rules(core, {"prosumer": "truthful"}), (3, 4)):
+        for b in range(2):
+            own, trades = trace.quotes.opening_price[b], trace.trades
+            sells = bool(trace.quotes.quantity_wh[b].sum() >= 0)
+            for k in range(trades.count[b]):
+                winner = trades.seller[b, k] if sells else trades.buyer[b, k]
+                assert trades.price[b, k] == own[winner]
+                ways[sells] += 1
+    assert min(ways.values()) > 3
+
+
 def test_a_request_mechanism_must_say_what_it_pays(tmp_path):
     (tmp_path / "market").mkdir()
     (tmp_path / "market" / "half.py").write_text('"""No pay."""\n\n\ndef award(offers):\n    return offers.wh * 0\n')
