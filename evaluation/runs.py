@@ -28,7 +28,7 @@ from evaluation.daybook import DayBook, Diary
 from evaluation.ledger_figures import read_daybook
 from evaluation.measures import differing_figures
 from evaluation.playing import periods
-from ledger.verify import verify_file
+from ledger.verify import ChainVerdict, verify_file
 
 HOOKS = ("quote", "deliver", "meter", "forge")
 
@@ -79,6 +79,7 @@ class ChainFacts:
     records: int
     size_bytes: int
     signing: str
+    chains: tuple[ChainVerdict, ...]  # one a business, the dispatch chain last
     differing: list[str] = field(default_factory=list)  # figures that the ledger does not reproduce
 
 
@@ -172,6 +173,7 @@ def _chain(world: World, book: DayBook, unfinished: Path, final: Path) -> ChainF
         verdict.records,
         final.stat().st_size,
         verdict.signing,
+        verdict.chains,
         differing,
     )
 

@@ -40,6 +40,8 @@ class BusinessChain:
     head: bytes = NO_HASH
     votes_root: bytes = rows_root(())
     record_count: int = 0
+    refused: int = 0  # producers' turns that came to nothing
+    producers: set[bytes] = field(default_factory=set)  # who has sealed a block after genesis
     nonces: dict[bytes, int] = field(default_factory=dict)
     closed: bool = False
 
@@ -48,6 +50,9 @@ class BusinessChain:
         self.height, self.head = block.header.height, block.hash
         self.votes_root = rows_root(block.votes)
         self.record_count += len(block.records)
+        self.refused += sum(record.kind is Kind.REFUSAL for record in block.records)
+        if block.header.height:
+            self.producers.add(block.header.producer)
         self.nonces.update(nonces)
         self.seed = next_seed(self.seed, block.header.producer)
         self.closed = closed

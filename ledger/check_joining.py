@@ -51,7 +51,6 @@ def check_admission(work: Examination, position: int, record: Record) -> None:
     application = state.applications.get(application_id)
     if application is None or application_id in change.admissions:
         work.refuse(FaultCode.JOINING, f"no application {application_id.hex()} of an earlier block is open", position)
-        return
     certified = [each.serial for each in change.certificates]
     due = _decide(state, application, [*certified, *(each.serial for each in change.admissions.values())])
     name = application.subject.decode("utf-8", "backslashreplace")

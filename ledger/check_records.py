@@ -174,7 +174,6 @@ def _check_link(work: Examination, position: int, record: Record) -> None:
         before = event.get(predecessor)
         if before is None:
             work.refuse(FaultCode.LINK, f"{kind.name} without {predecessor.name} in event {record.event}", position)
-            return
         same = record.body[0] == before.id
         work.require(same, FaultCode.LINK, f"{kind.name} does not name its {predecessor.name}", position)
         later = height > before.height or (kind is Kind.DTX and height == before.height)

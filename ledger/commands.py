@@ -50,7 +50,8 @@ def _judge(verdict: Verdict, as_json: bool) -> int:
         counts = f"{verdict.blocks} blocks, {verdict.records} records, {verdict.events} events"
         print(f"sound: {counts}, {signed}, {ending}")
         for chain in verdict.chains if len(verdict.chains) > 1 else ():
-            print(f"{chain.business}: {chain.rule}, height {chain.height}, {chain.records} records, head {chain.head}")
+            counts = f"{chain.records} records, {chain.producers} producers, {chain.refused} refused"
+            print(f"{chain.business}: {chain.rule}, height {chain.height}, {counts}, head {chain.head}")
         print(f"head {verdict.head}")
     else:
         print(verdict.fault)

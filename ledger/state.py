@@ -111,6 +111,7 @@ class ChainState:
         self.admissions: dict[bytes, Admission] = {}  # decided, by the application's record id
         self._since: dict[bytes, int] = {}  # height of a node's first certificate
         self._draws: dict[tuple[Refusal, ...], consensus.Draw] = {}
+        self._weights: Weights | None = None  # of the block that is due
 
     @property
     def main(self) -> BusinessChain:
@@ -202,6 +203,11 @@ class ChainState:
         """What everybody that may produce the block that is due weighs under its chain's rule, in the order of
         certification.
         """
+        if self._weights is None:
+            self._weights = self._weigh()
+        return self._weights
+
+    def _weigh(self) -> Weights:
         height = self.height + 1
         nodes = [
             (address, certificate)
@@ -267,7 +273,7 @@ class ChainState:
                 chain.branch_off(block)
         self.blocks += 1
         self.place = (self.place + 1) % len(self.chains)
-        self._draws = {}
+        self._draws, self._weights = {}, None
 
     def _certify(self, certificates: list[Certificate]) -> None:
         newcomers = [each for each in certificates if each.address not in self._index]

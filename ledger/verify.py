@@ -35,6 +35,8 @@ class ChainVerdict:
     rule: str
     height: int
     records: int
+    producers: int  # different ones
+    refused: int  # turns that came to nothing
     head: str
     closed: bool
 
@@ -182,7 +184,16 @@ def _verdict(
     if state is None:
         return Verdict(fault, block, record, "", 0, 0, 0, False, "")
     chains = tuple(
-        ChainVerdict(each.name, each.turns.rule.name, each.height, each.record_count, each.head.hex(), each.closed)
+        ChainVerdict(
+            each.name,
+            each.turns.rule.name,
+            each.height,
+            each.record_count,
+            len(each.producers),
+            each.refused,
+            each.head.hex(),
+            each.closed,
+        )
         for each in state.chains
     )
     return Verdict(

@@ -111,7 +111,7 @@ def producers_picture(study: Study) -> Picture:
 
     title = "Who seals blocks"
     caption = (
-        "Proof of Energy draws the producer of a block in proportion to verified generation and consumption. One "
-        "dot a site, mean over seeds. Few blocks a run: dots scatter around the line."
+        "Blocks of the dispatch chain. Proof of Energy draws the producer in proportion to verified generation and "
+        "consumption. One dot a site, mean over seeds. Few blocks a run: dots scatter around the line."
     )
     return Picture(title, caption, draw(paint, 6.2, 3.8, title))

@@ -43,7 +43,8 @@ def test_one_line_names_file_key_value_and_what_is_allowed(overrides, words):
         ({"malicious": {"false_metre": {"count": 1}}}, ["malicious.false_metre", "did you mean false_meter"]),
         ({"market": {"request": "listing"}}, ["market.request", "listing", "award", "fpsa"]),
         ({"market": {"dispatch": "magic"}}, ["market.dispatch", "admm"]),
-        ({"ledger": {"consensus": "pod"}}, ["ledger.consensus", "pod", "poe"]),
+        ({"ledger": {"consensus": "pod"}}, ["ledger.consensus.dispatch", "pod", "poe"]),
+        ({"ledger": {"consensus": {"credit": "pod"}}}, ["ledger.consensus.credit", "pod", "scored_dpos"]),
     ],
 )
 def test_what_only_the_world_can_refute(overrides, words):
@@ -65,6 +66,21 @@ def test_overrides_read_yaml_and_win_over_the_file():
     assert scenario.calendar.first_day == load_scenario("rural_day").calendar.first_day  # the file it extends
     with pytest.raises(SettingsError, match=r"write key\.subkey=value"):
         parse_overrides(["feed_in"])
+
+
+def test_a_business_may_have_a_rule_a_chain_or_none():
+    plain = load_scenario("tiny").ledger.consensus
+    assert dict(plain) == {"dispatch": "poe", "trading": "scored_dpos", "credit": None}
+    for given, found in (
+        ("pow", {"dispatch": "pow", "trading": None, "credit": None}),
+        ("{credit: pos}", {"dispatch": "poe", "trading": "scored_dpos", "credit": "pos"}),
+        ("{trading: off}", {"dispatch": "poe", "trading": None, "credit": None}),
+    ):
+        assert dict(load_scenario("tiny", parse_overrides([f"ledger.consensus={given}"])).ledger.consensus) == found
+    with pytest.raises(SettingsError, match=r"consensus\.gossip is not a setting .*credit, dispatch, trading"):
+        load_scenario("tiny", parse_overrides(["ledger.consensus.gossip=poe"]))
+    with pytest.raises(SettingsError, match=r"consensus\.dispatch"):
+        load_scenario("tiny", parse_overrides(["ledger.consensus.dispatch=null"]))
 
 
 def test_a_bare_off_is_what_it_says():

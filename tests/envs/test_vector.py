@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from envs import energy_market_v0 as market
+from envs.types import PPM
 from ledger.consensus import available
 from tests.envs.play import at_random, by_rules, core_of, periods
 
@@ -77,6 +78,24 @@ def test_every_consensus_rule_names_the_same_producers_with_and_without_a_chain(
         outcomes.append(([t.refused for t in traces], [int(t.producer[0]) for t in traces]))
     assert outcomes[0] == outcomes[1] == outcomes[2]
     assert min(outcomes[0][1]) >= 0  # a draw was made in every period, in every mode
+
+
+def test_three_chains_name_and_punish_the_same_producers_with_and_without_a_ledger():
+    outcomes = []
+    for mode in ("full", "hashes", "off"):
+        consensus = {"dispatch": "poe", "trading": "first_success", "credit": "pos"}
+        settings = {"ledger": {"mode": mode, "consensus": consensus}, "malicious": {"forging_producer": {"count": 4}}}
+        core = core_of("tiny", settings, cycles=24)
+        traces = play(core, (2,), by_rules(core))
+        found = [t.refused for t in traces], [t.producer.tolist() for t in traces], core.state.credit_ppm.tolist()
+        outcomes.append(found)
+    assert outcomes[0] == outcomes[1] == outcomes[2]
+    doubled = [t for t in traces if len(t.refused[0]) > len(set(t.refused[0]))]
+    assert doubled, "nobody was refused in two chains of one period: the test shows nothing"
+    penalty_ppm = round(core.world.scenario.standing.forged_block_penalty * PPM)
+    for t in doubled:
+        before = traces[t.period - 1].credit_ppm[0] if t.period else np.full_like(t.credit_ppm[0], PPM)
+        assert (before - t.credit_ppm[0]).max() <= penalty_ppm  # refused twice, punished once
 
 
 @pytest.mark.parametrize("game", ["simultaneous", "staged"])

@@ -74,6 +74,9 @@ def test_it_names_misconduct_ledger_heads_and_records(study, html):
     for part in study.parts:
         for run in part.runs:
             assert run.chain.head in html
+            assert [(c.business, c.rule) for c in run.chain.chains] == [("trading", "scored_dpos"), ("dispatch", "poe")]
+            assert all(c.head in html for c in run.chain.chains)
+            assert sum(c.refused for c in run.chain.chains) == len(run.book.refusals)
     for name in ("false quote", "false meter", "non delivery", "forging producer"):
         assert name in html
     for record in ("Ttx", "Dtx", "Vtx", "Atx"):

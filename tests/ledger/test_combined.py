@@ -5,6 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ledger import consensus
 from ledger.__main__ import main
@@ -88,6 +90,33 @@ def test_every_height_seals_a_block_of_each_chain(ledger, roster):
             assert kinds & OWN_KINDS[business]
         else:
             assert not kinds & frozenset().union(*OWN_KINDS.values())
+
+
+@pytest.fixture(scope="module")
+def signed_rows(tmp_path_factory, roster, history):
+    """The rows of a closed ledger with a signature a sender and period."""
+
+    def build(store):
+        params = Params(gamma=10, window_periods=24, delegates=3, siblings=ALL)
+        return Chain.create(params, roster, history, store=store)
+
+    path = tmp_path_factory.mktemp("signed") / "signed.sqlite"
+    stored(path, build, heights=3)
+    return rows_of(path)
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.data())
+def test_every_altered_byte_is_found(signed_rows, data):
+    rows = list(signed_rows)
+    number, block = rows[data.draw(st.integers(0, len(rows) - 1))]
+    place = data.draw(st.integers(0, len(block) - 1))
+    value = data.draw(st.integers(0, 255).filter(lambda x: x != block[place]))
+    rows[number] = (number, block[:place] + bytes([value]) + block[place + 1 :])
+    verdict = verify_rows(rows)
+    assert not verdict.sound
+    # A block's own check finds it, or the next one of its chain does, by the root of the votes.
+    assert verdict.block <= (number + 2) // 3 + 1
 
 
 def test_blocks_link_the_heads_as_they_were(ledger):
