@@ -51,7 +51,7 @@ from ledger.records import Draft, Kind, Record
 from ledger.roster import AUTHORITY
 
 _TRADED = (Kind.TRADE, Kind.PATHS)
-_SETTLED = (Kind.VERIFICATION, Kind.VTX, Kind.ATX, Kind.SETTLEMENT, Kind.GRID)
+_SETTLED = (Kind.VERIFICATION, Kind.VTX, Kind.ATX, Kind.SETTLEMENT, Kind.GRID, Kind.STATUS)
 
 
 class Outcome:
@@ -121,8 +121,8 @@ class Market:
         certificates = [member.certificate for member in self.roster.members]
         drafts = [Draft(Kind.CERTIFICATE, AUTHORITY, 0, list(each.body())) for each in certificates if each is not None]
         sender = self.roster.authority.address
-        expected = [Expected("accounts", draft.kind, sender, 0, draft.body) for draft in drafts]
-        return Execution("accounts", frozenset((Kind.CERTIFICATE,)), expected)
+        expected = [Expected("accounts", draft.kind, sender, 0, draft.body) for draft in drafts + self.scribe.sites()]
+        return Execution("accounts", frozenset((Kind.CERTIFICATE, Kind.SITE)), expected)
 
     def _execution(self, contract: str, kinds: Sequence[Kind], drafts: Sequence[Draft]) -> Execution:
         addresses = self.scribe.addresses
@@ -145,6 +145,7 @@ class Market:
         update_standing(world, state, trades, verdict, [self.refused])
         outcome = Outcome(state, trades, energy, verdict, share_losses(world, trades, verdict), payments)
         drafts = self.scribe.results(0, state, outcome)
+        drafts[-1].body[-1] = self._one(block, Kind.STATUS).body[-1]  # the weather is the operator's word
         expire_baselines(state)
         state.period += 1
         self.trades = None

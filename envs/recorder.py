@@ -100,7 +100,7 @@ class Recorder:
         if self.mode == "off":
             return _Book(b, scribe, None, Lottery(params, roster, history, name, start_s), who)
         store = Store.create(self.path) if self.path is not None else None
-        chain = Chain.create(params, roster, history, scribe.contracts(), start_s, name, store)
+        chain = Chain.create(params, roster, history, [*scribe.contracts(), *scribe.sites()], start_s, name, store)
         return _Book(b, scribe, chain, None, who, store)
 
     def seal(

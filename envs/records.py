@@ -14,6 +14,7 @@ import numpy as np
 
 from envs.grid.routing import path_of
 from envs.phases.outlook import published_w
+from envs.status import site_drafts, status_draft
 from envs.types import (
     BLOCKS,
     BROKEN,
@@ -122,6 +123,10 @@ class Scribe:
             Draft(Kind.CONTRACT, AUTHORITY, 0, [name.encode(), 1, sha256(text.encode()).digest(), 0])
             for name, text in rules.items()
         ]
+
+    def sites(self) -> list[Draft]:
+        """What stands behind each meter, and where."""
+        return site_drafts(self.world, self.addresses)
 
     def promises(
         self, b: int, state: State, stage: Stage, quotes: Quotes, trades: Trades, plan: Plan, joined: np.ndarray
@@ -266,7 +271,7 @@ class Scribe:
             [] if self.world.scenario.grid.reactive == "none" else energy.reactive_varh[b].tolist(),
         ]  # fmt: skip
         drafts.append(Draft(Kind.GRID, self.eno, 0, grid))
-        return drafts
+        return [*drafts, status_draft(self.world, b, trace)]
 
     def _accounts(self) -> list[Draft]:
         """Atx of the events whose Vtx was sealed in the last block."""

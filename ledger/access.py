@@ -16,8 +16,8 @@ from .records import SCHEMAS, Kind, Record
 
 PUBLIC_KINDS = frozenset(
     (
-        Kind.GENESIS, Kind.CERTIFICATE, Kind.REVOCATION, Kind.CONTRACT, Kind.CONDITIONS, Kind.ADMISSION, Kind.TTX,
-        Kind.REFUSAL, Kind.EQUIVOCATION, Kind.CLOSING,
+        Kind.GENESIS, Kind.CERTIFICATE, Kind.REVOCATION, Kind.CONTRACT, Kind.CONDITIONS, Kind.ADMISSION, Kind.STATUS,
+        Kind.TTX, Kind.REFUSAL, Kind.EQUIVOCATION, Kind.CLOSING,
     )
 )  # fmt: skip
 

@@ -17,6 +17,7 @@ from .blocks import Block, block_digest, parse_header
 from .check_joining import check_admission, check_admitted, check_application, check_conditions
 from .faults import Fault, FaultCode, LedgerFault
 from .identity import Certificate, IdentityError, check_certificate, verify
+from .joining import ALL_TYPES
 from .levels import PRODUCERS
 from .records import PREDECESSOR, Kind, Record
 from .state import ChainState, Change, Event, Link
@@ -184,6 +185,22 @@ def _check_link(work: Examination, position: int, record: Record) -> None:
     work.change.events[record.event] = event | {kind: Link(record.id, height)}
 
 
+def _check_site(work: Examination, position: int, record: Record) -> None:
+    """What stands behind a certified node's meter; a later record replaces the earlier one."""
+    site, _, energy_types, *_ = record.body
+    known = site in work.state.certificates or site in {each.address for each in work.change.certificates}
+    work.require(known, FaultCode.STATUS, f"{site.hex()} has no certificate", position)
+    sound = 0 < energy_types <= ALL_TYPES
+    work.require(sound, FaultCode.STATUS, f"energy types {energy_types} are no sum of 1, 2, .. {ALL_TYPES}", position)
+
+
+def _check_status(work: Examination, position: int, record: Record) -> None:
+    period, change = record.body[0], work.change
+    last = work.state.last_status if change.last_status is None else change.last_status
+    work.require(period > last, FaultCode.STATUS, f"the status of period {period} was stated before", position)
+    change.last_status = period
+
+
 def _check_contract(work: Examination, position: int, record: Record) -> None:
     """One version after the other, each in force after the block that announces it."""
     name, change = record.body[0], work.change
@@ -216,6 +233,8 @@ RULES: dict[Kind, Callable[[Examination, int, Record], None]] = {
     Kind.READING: _check_reading,
     Kind.EQUIVOCATION: _check_equivocation,
     Kind.BALLOT: _check_ballot,
+    Kind.SITE: _check_site,
+    Kind.STATUS: _check_status,
     Kind.CONTRACT: _check_contract,
     Kind.CONDITIONS: check_conditions,
     Kind.APPLICATION: check_application,

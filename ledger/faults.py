@@ -47,6 +47,7 @@ class FaultCode(IntEnum):
     FOREIGN = 36
     CONTRACT = 37
     JOINING = 38
+    STATUS = 39
 
 
 @dataclass(frozen=True, slots=True)

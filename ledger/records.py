@@ -54,6 +54,8 @@ class Kind(IntEnum):
     CONDITIONS = 26
     APPLICATION = 27
     ADMISSION = 28
+    SITE = 29
+    STATUS = 30
 
 
 _TRANSFERS = (
@@ -133,6 +135,11 @@ FIELDS: dict[Kind, tuple[str, ...]] = {
         "subject bytes", "public_key key", "role uint", "bus uint", "energy_types uint", "capacity_w uint",
         "generated_wh uints", "consumed_wh uints", "signature signature",
     ),
+    Kind.SITE: ("site address", "bus uint", "energy_types uint", "rated_w uint", "storage_wh uint"),
+    Kind.STATUS: (
+        "period uint", "retail_price_micro uint", "feed_in_price_micro uint", "peer_price_micro uint", "traded_wh uint",
+        "sun_ppm uint",
+    ),
     Kind.ADMISSION: ("application hash", "serial uint", "broken uint"),
 }  # fmt: skip
 
@@ -146,6 +153,7 @@ SENDERS: dict[Kind, frozenset[Role]] = dict.fromkeys(Kind, _ENO) | {
     Kind.HISTORY: _AUTHORITY,
     Kind.CONTRACT: _AUTHORITY,
     Kind.CONDITIONS: _AUTHORITY,
+    Kind.SITE: _AUTHORITY,
     Kind.APPLICATION: _EVERYBODY,
     Kind.REGISTRATION: frozenset((Role.PROSUMER,)),
     Kind.OFFER: frozenset((Role.AGGREGATOR,)),

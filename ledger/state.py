@@ -65,6 +65,7 @@ class Change:
     revoked: set[int] = field(default_factory=set)
     verified: list[dict[bytes, tuple[int, int]]] = field(default_factory=list)  # a period each: site -> Wh
     last_period: int | None = None
+    last_status: int | None = None
     credits: dict[bytes, int] = field(default_factory=dict)
     equivocators: set[bytes] = field(default_factory=set)
     ballots: dict[bytes, bytes] = field(default_factory=dict)
@@ -96,6 +97,7 @@ class ChainState:
         self.revoked: set[int] = set()
         self.events: dict[int, Event] = {}
         self.last_period = -1
+        self.last_status = -1
         self._index: dict[bytes, int] = {}
         self.window = WeightWindow(
             np.zeros(0, np.int64), self.params.window_periods, self.params.alpha_ppm, self.params.beta_ppm,
@@ -258,6 +260,8 @@ class ChainState:
         self.events.update(change.events)
         if change.last_period is not None:
             self.last_period = change.last_period
+        if change.last_status is not None:
+            self.last_status = change.last_status
         self.equivocators |= change.equivocators
         for chain in self.chains:  # a ballot counts wherever there are delegates
             chain.turns.ballots |= change.ballots

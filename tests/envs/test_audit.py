@@ -66,6 +66,11 @@ def _price(body):
     return True
 
 
+def _peer_price(body):
+    body[3] += 1
+    return True
+
+
 def _award_to_a_site(body):
     if body[4] and body[5]:
         body[4][0][0] = body[5][0][0]
@@ -83,6 +88,7 @@ FRAUDS = {
     "activation": (Kind.ATX, lambda body: _raise(body, 2, 6), "settlement", "amount_micro"),
     "losses": (Kind.GRID, lambda body: body.__setitem__(6, body[6] + 7) or True, "settlement", "losses_wh"),
     "credit": (Kind.CREDIT, lambda body: _raise(body, 1, 1, -5), "standing", "credit_ppm"),
+    "status": (Kind.STATUS, _peer_price, "settlement", "peer_price_micro"),
     "stranger": (Kind.DTX, _award_to_a_site, "dispatch:admm", "records"),
     "award price": (Kind.DTX, lambda body: _raise(body, 4, 3, 9), "dispatch:admm", "price_micro"),
     "admitted": (Kind.DTX, lambda body: _raise(body, 4, 1, 50), "dispatch:admm", "admitted_wh"),
