@@ -1,45 +1,41 @@
-"""The rules of a scenario executed again from what a ledger holds: orders, readings, promises, evidence.
+"""The rules of a scenario executed again from what a ledger holds: forecasts, orders, readings, evidence.
 
 No phase is written a second time: the arrays of one world are rebuilt from records and handed to the phases that the
 run itself calls; the Scribe that wrote the ledger says what it would write. What no record holds is taken from the
-operator's word and named in `docs/ledger.md`: which offers win a request, the dispatch with its safety check, and how
-much of a planned cut was switched.
+operator's word and named in `docs/ledger.md`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 
+from envs.certify import Certificate, certify, last_problems, watching
 from envs.config import parse_overrides
 from envs.generate import generate
 from envs.mechanisms import mechanisms_of
-from envs.phases.clear import admit_blocks, offers_of, taken_blocks, tariffs_of
-from envs.phases.deliver import enter_events
-from envs.phases.network import limits_of, new_desk
+from envs.phases.clear import orders_of, tariffs_of
+from envs.phases.deliver import enter_events, flow_of
 from envs.phases.route import share_losses
+from envs.phases.safe import promise
 from envs.phases.settle import settle
-from envs.phases.standing import expire_baselines, update_standing
-from envs.phases.trigger import silent_stage
+from envs.phases.standing import expire_baselines, remember_storage, update_standing
+from envs.phases.trigger import open_period
 from envs.phases.verify import verify
-from envs.phases.violations import effects, relative_effects
-from envs.records import Scribe, event_id, quoted_blocks, roster_of
+from envs.records import Scribe, event_id, roster_of
+from envs.reread import Reader, of_kind, only
 from envs.types import (
-    GRID,
     HORIZON,
-    HOURS,
     LAST_RESORT,
-    PPM,
-    REQUESTS,
     Claims,
     Energy,
-    Floats,
     Ints,
-    Offers,
-    Orders,
     Payments,
-    Stage,
+    Plan,
+    Quotes,
     State,
     Trades,
     Transport,
@@ -51,7 +47,9 @@ from ledger.records import Draft, Kind, Record
 from ledger.roster import AUTHORITY
 
 _TRADED = (Kind.TRADE, Kind.PATHS)
+_DISPATCHED = (Kind.REGISTRATION, Kind.DTX)
 _SETTLED = (Kind.VERIFICATION, Kind.VTX, Kind.ATX, Kind.SETTLEMENT, Kind.GRID, Kind.STATUS)
+LARGEST_DRAW = 6.0  # standard deviations, see ``envs.draws.normal``
 
 
 class Outcome:
@@ -66,41 +64,53 @@ class Outcome:
 
 
 class Market:
-    """Executes a ledger of one scenario again, height by height."""
+    """Executes a ledger of one scenario again, height by height; ``findings`` certifies each dispatch on the way."""
 
     def __init__(self, world: World) -> None:
         self.world = world
         self.mechanisms = mechanisms_of(world.scenario)
         self.roster = roster_of(world)
         self.scribe = Scribe(world, self.roster)
-        self.index = {address: i for i, address in enumerate(self.scribe.addresses)}
+        self.reader = Reader(world, self.scribe)
         one = np.zeros(1, np.int64)
         self.state = generate(world, one.astype(np.uint64), one)  # seed 0: no draw of it is used
-        self.trades: Trades | None = None  # of the period whose results are due
-        self.cut_wh = one  # (N,) planned for that period
+        self.last_period = 0
+        self.promised: tuple[Quotes, Trades, Plan] | None = None  # for the period whose results are due
         self.refused: list[int] = []  # sites whose block was refused in it
         self.trading = f"trading:{world.scenario.market.trading}"
         self.dispatch = f"dispatch:{world.scenario.market.dispatch}"
         self.known = {draft.body[0]: draft.body[2] for draft in self.scribe.contracts()}  # rule → hash of parameters
         self.announced: list[Record] = []  # versions of rules that came after genesis
-        self.contracts: tuple[str, ...] = ("rules", "accounts", self.trading, self.dispatch, "settlement", "standing")
+        self.contracts: tuple[str, ...] = (
+            "rules", "accounts", self.trading, "trigger", self.dispatch, "certificate", "settlement", "standing",
+        )  # fmt: skip
+        self.findings: list[dict[str, Any]] = []
 
     def execute(self, block: Sealed) -> Iterator[Execution]:
         """What the block must hold; Impossible where it lacks orders or readings."""
         if block.height == 0:
+            self._begin(block)
             yield self._rules(self.scribe.contracts())
             yield self._accounts()
             return
         self._require_known_rules(block)
-        drafts = self._results(block) if self.trades is not None else self.scribe.last_accounts()
+        drafts = self._results(block) if self.promised is not None else self.scribe.last_accounts()
         yield self._execution("settlement", _SETTLED, drafts)
         yield self._execution("standing", (Kind.CREDIT,), drafts)
-        orders = _of(block, Kind.ORDER)
-        if orders:
-            yield from self._promises(block, orders)
+        if of_kind(block, Kind.ORDER):
+            yield from self._promises(block)
         else:
-            yield self._execution(self.trading, _TRADED, [])
-            yield self._execution(self.dispatch, (Kind.TTX, Kind.DTX), [])
+            for contract, kinds in ((self.trading, _TRADED), ("trigger", (Kind.TTX,)), (self.dispatch, _DISPATCHED)):
+                yield self._execution(contract, kinds, [])
+
+    def _begin(self, block: Sealed) -> None:
+        """Day and length of the episode, which the genesis block states."""
+        name, time_s = only(block, Kind.GENESIS, "rules").body[:2]
+        periods = name.rsplit(b"/", 1)[-1]
+        if not periods.isdigit():
+            raise Impossible("rules", Kind.GENESIS, f"name {name!r}", "scenario/seed/episode/periods")
+        self.last_period = int(periods)
+        self.state.day[:] = time_s // 86_400
 
     def _rules(self, drafts: list[Draft]) -> Execution:
         sender = self.roster.authority.address
@@ -109,7 +119,7 @@ class Market:
 
     def _require_known_rules(self, block: Sealed) -> None:
         """Impossible where a rule is in force in a version whose parameters are not this scenario's."""
-        self.announced += _of(block, Kind.CONTRACT)
+        self.announced += of_kind(block, Kind.CONTRACT)
         for record in self.announced:
             name, version, parameters, start = record.body
             if start <= block.height and self.known.get(name) != parameters:
@@ -136,44 +146,37 @@ class Market:
     # Results of the period before.
 
     def _results(self, block: Sealed) -> list[Draft]:
-        world, state, trades = self.world, self.state, self.trades
-        assert trades is not None
-        claims = Claims(*self._readings(block))
-        energy = self._energy(block)
+        world, state = self.world, self.state
+        assert self.promised is not None
+        quotes, trades, plan = self.promised
+        claims = Claims(*self.reader.readings(block))
+        energy = self._energy(block, quotes, plan)
         verdict = verify(world, state, claims, energy, witness_noise=0.0)
         payments = settle(world, state, trades, energy, verdict)
         update_standing(world, state, trades, verdict, [self.refused])
         outcome = Outcome(state, trades, energy, verdict, share_losses(world, trades, verdict), payments)
         drafts = self.scribe.results(0, state, outcome)
-        drafts[-1].body[-1] = self._one(block, Kind.STATUS).body[-1]  # the weather is the operator's word
+        drafts[-1].body[-1] = only(block, Kind.STATUS, "settlement").body[-1]  # the weather is the operator's word
+        remember_storage(state, verdict)
+        state.schedule_w, state.reactive_ppm = quotes.schedule_w, quotes.reactive_ppm
         expire_baselines(state)
         state.period += 1
-        self.trades = None
+        self.promised = None
         return drafts
 
-    def _readings(self, block: Sealed) -> Ints:
-        """(3, 1, N) generated, consumed, storage Wh as the sites said."""
-        records = self._by_site(block, Kind.READING, "settlement")
-        return np.array([record.body[1:4] for record in records], np.int64).T[:, None].copy()
-
-    def _energy(self, block: Sealed) -> Energy:
+    def _energy(self, block: Sealed, quotes: Quotes, plan: Plan) -> Energy:
         """What the witnesses accepted stands for what was metered; what nobody recorded is zero."""
-        rows = self._one(block, Kind.VERIFICATION).body[1]
-        grid = self._one(block, Kind.GRID).body
-        _, voltage, loading, twin_voltage, twin_loading, flow, _, technical, *_, reactive = grid
-        assert isinstance(rows, list)
-        if [row[0] for row in rows] != self.scribe.addresses[: self.world.sites]:
-            raise Impossible("settlement", Kind.VERIFICATION, f"{len(rows)} rows", "one row a site, in their order")
-        accepted = np.array([row[1:4] for row in rows], np.int64).T[:, None].copy()
+        accepted = self.reader.accepted(block)
+        floats, flow, technical, reactive = self.reader.grid(block)
+        self._check_flow(accepted, quotes, flow)
         nothing = np.zeros_like(accepted[0])
-        floats = [np.array([side]) / PPM for side in (voltage, loading, twin_voltage, twin_loading)]
         return Energy(
             generated_wh=accepted[0],
             consumed_wh=accepted[1],
             storage_wh=accepted[2],
             natural_wh=nothing,
             available_wh=nothing,
-            cut_wh=self._switched(block),
+            cut_wh=self._switched(block, plan.cut_wh[0]),
             shed_wh=nothing,
             cycled_wh=nothing,
             reactive_varh=np.array([reactive], np.int64),
@@ -186,179 +189,71 @@ class Market:
             converged=np.ones(1, np.bool_),
         )
 
-    def _switched(self, block: Sealed) -> Ints:
+    def _check_flow(self, accepted: Ints, quotes: Quotes, flow_wh: int) -> None:
+        """The transformer's meter against a power flow of the accepted readings, each as wrong as its witnesses allow.
+
+        A claim stands within the tolerance of what witnesses saw, who err too; losses change with what flows, so they
+        count once more as slack.
+        """
+        standing, noise = self.world.scenario.standing, self.world.scenario.sites.witness_noise * LARGEST_DRAW
+        if noise >= 1.0:
+            return
+        net = accepted[0] - accepted[1] + accepted[2]
+        due, losses = flow_of(self.world, self.state, net, accepted[1], quotes.reactive_ppm)
+        seen = np.maximum(abs(accepted) + standing.meter_tolerance_wh, abs(accepted) / (1.0 - standing.meter_tolerance))
+        slack = float((seen / (1.0 - noise) - abs(accepted)).sum()) + abs(float(losses[0])) + self.world.sites
+        if abs(flow_wh - int(due[0])) > slack:
+            raise Impossible("settlement", Kind.GRID, f"flow_wh {flow_wh}", f"{int(due[0])} within {slack:.0f} Wh")
+
+    def _switched(self, block: Sealed, planned_wh: Ints) -> Ints:
         """(1, N) Wh cut, by the rows of the last resort, at most what was planned, in its direction."""
-        rows = self._one(block, Kind.SETTLEMENT).body[1]
-        assert isinstance(rows, list)
+        rows = only(block, Kind.SETTLEMENT, "settlement").body[1]
         cut_wh = np.zeros((1, self.world.sites), np.int64)
         for flow, _, _, payee, wh, *_ in rows:
-            site = self.index.get(payee, self.world.sites)
+            site = self.reader.index.get(payee, self.world.sites)
             if flow == LAST_RESORT and site < self.world.sites:
-                cut_wh[0, site] = np.sign(self.cut_wh[site]) * min(wh, abs(self.cut_wh[site]))
+                cut_wh[0, site] = np.sign(planned_wh[site]) * min(wh, abs(planned_wh[site]))
         return cut_wh
-
-    def _one(self, block: Sealed, kind: Kind) -> Record:
-        found = _of(block, kind)
-        if len(found) != 1:
-            raise Impossible("settlement", kind, f"{len(found)} records", "one a period")
-        return found[0]
-
-    def _by_site(self, block: Sealed, kind: Kind, contract: str) -> list[Record]:
-        """The records of a kind, one a site in the sites' order."""
-        by_sender = {record.sender: record for record in _of(block, kind)}
-        missing = [i for i, each in enumerate(self.scribe.addresses[: self.world.sites]) if each not in by_sender]
-        if missing:
-            raise Impossible(contract, kind, f"none of site {missing[0]}", "one a site")
-        return [by_sender[address] for address in self.scribe.addresses[: self.world.sites]]
 
     # Promises of the coming period.
 
-    def _promises(self, block: Sealed, orders: list[Record]) -> Iterator[Execution]:
-        state, sites = self.state, self.world.sites
-        books = self._by_site(block, Kind.ORDER, self.trading)
-        columns = np.array([record.body[1:5] for record in books], np.int64).T[:, None].copy()
-        quantity, opening, limit, requote = columns
-        trades = self.mechanisms.trading.clear(Orders(opening, limit, quantity, requote), tariffs_of(self.world))
+    def _promises(self, block: Sealed) -> Iterator[Execution]:
+        world, state, reader = self.world, self.state, self.reader
+        forecast_w, estimate_w = reader.forecasts(block)
+        if state.period == 0:  # nobody had a step in which to file
+            state.schedule_w = forecast_w[:, :HORIZON].astype(np.float64)
+        state.operator_net_w[:, :HORIZON] = estimate_w
+        quotes = reader.quotes(block, forecast_w)
+        trades = self.mechanisms.trading.clear(orders_of(quotes), tariffs_of(world))
         yield self._execution(self.trading, _TRADED, self.scribe.trades(0, state.period, trades))
-        self._register(block)
-        stage, ordered, member = self._stage(block)
-        offers = self._offers(stage, books, ordered)
-        enter_events(state, stage, ordered, member, self._paid(block, stage, offers))
-        yield self._execution(self.dispatch, (Kind.DTX,), [self._dispatched(r, offers) for r in _of(block, Kind.DTX)])
-        self.trades = trades
-        self.refused = [site for r in _of(block, Kind.REFUSAL) if (site := self.index.get(r.body[2], sites)) < sites]
+        stage = open_period(world, state, self.last_period)
+        reader.hear(block, state.period, stage)
+        mechanisms, asked = watching(self.mechanisms)
+        plan = promise(world, state, stage, quotes, mechanisms)
+        joined = plan.member != state.aggregator
+        state.aggregator = plan.member.copy()
+        drafts = self.scribe.agreed(0, state.period, stage, plan, joined)
+        yield self._execution("trigger", (Kind.TTX,), drafts)
+        yield self._execution(self.dispatch, _DISPATCHED, drafts)
+        for r, problem in last_problems(stage, asked, world.sites).items():
+            where = (block.height, event_id(state.period, r))
+            self._certified(certify(world, state, stage, quotes, plan, problem, r, where))
+        enter_events(state, stage, plan.ordered_wh, plan.member, plan.award_price)
+        self.promised = (quotes, trades, plan)
+        index, sites = reader.index, world.sites
+        self.refused = [site for r in of_kind(block, Kind.REFUSAL) if (site := index.get(r.body[2], sites)) < sites]
 
-    def _stage(self, block: Sealed) -> tuple[Stage, Ints, Ints]:
-        """The stage as offers and triggers tell it, what the dispatches order (1, R, N), and members (1, N)."""
-        world, sites = self.world, self.world.sites
-        baseline_w = np.zeros((1, HORIZON, sites))
-        stage = silent_stage(world, baseline_w, np.zeros_like(baseline_w))
-        ordered, member = np.zeros((1, REQUESTS, sites), np.int64), np.full((1, sites), -1, np.int64)
-        self.cut_wh = np.zeros(sites, np.int64)
-        for record in _of(block, Kind.OFFER):
-            a = self._aggregator(record.sender, record.kind)
-            _, stage.subsidy[0, a], stage.offer_price[0, a], stage.offer_wh[0, :, a], _ = record.body
-        for record in _of(block, Kind.TTX):
-            r = self._request(record)
-            _, cause, _, periods, way, place, need_w, asked, reserve, upper_price = record.body
-            if not 1 <= periods <= HORIZON:
-                raise Impossible(self.dispatch, record.kind, f"{periods} periods", f"1 to {HORIZON}")
-            stage.cause[0, r], stage.duration[0, r], stage.direction[0, r] = cause, periods, way
-            stage.need_w[0, r], stage.asked_wh[0, r], stage.upper_price[0, r] = need_w, asked, upper_price
-            stage.reserve[0, r] = reserve
-            if r == GRID:
-                stage.effect[0, r] = self._effects(record, place)
-            self.scribe.begin_event(record.event)
-        for record in _of(block, Kind.DTX):
-            r = self._request(record)
-            for site, aggregator, wh, _, base_w in record.body[5]:
-                i = self._site(site, record.kind)
-                ordered[0, r, i], member[0, i] = wh, self._aggregator(aggregator, record.kind)
-                if len(base_w) != stage.duration[0, r]:
-                    raise Impossible(
-                        self.dispatch, record.kind, f"{len(base_w)} baselines", "one a period of the event"
-                    )
-                baseline_w[0, : len(base_w), i] = base_w
-            for site, wh in record.body[6] if r == GRID else ():
-                self.cut_wh[self._site(site, record.kind)] = wh
-        return stage, ordered, member
-
-    def _register(self, block: Sealed) -> None:
-        """Who is whose member from now on."""
-        for record in _of(block, Kind.REGISTRATION):
-            a = self._aggregator(record.body[1], record.kind) if record.body[1] else -1
-            self.state.aggregator[0, self._site(record.sender, record.kind)] = a
-
-    def _offers(self, stage: Stage, books: list[Record], ordered: Ints) -> list[Offers]:
-        """What each aggregator could offer to each request: its sealed volume, at most what its members quoted."""
-        try:
-            block_wh, block_price = quoted_blocks([record.body[5] for record in books])
-        except ValueError as error:
-            raise Impossible(self.dispatch, Kind.ORDER, *error.args) from None
-        member, found = self.state.aggregator, []
-        for r in range(REQUESTS):
-            blocks = admit_blocks(stage, block_wh, block_price, r, member, taken_blocks(stage, r, ordered[:, GRID]))
-            found.append(offers_of(self.state, stage, r, blocks, self.world.sites))
-        return found
-
-    def _paid(self, block: Sealed, stage: Stage, offers: list[Offers]) -> Ints:
-        """(1, R, A) what the recorded awards are paid, by the request's mechanism."""
-        awarded, paid = np.zeros((2, 1, REQUESTS, self.world.aggregators), np.int64)
-        for record in _of(block, Kind.DTX):
-            for a, _, wh, price in record.body[4]:
-                at = 0, self._request(record), self._aggregator(a, record.kind)
-                awarded[at], paid[at] = wh, price
-        for r in range(REQUESTS):
-            # Where inverters answer to voltage the effects depend on the operator's forecast: its word stands.
-            if r != GRID or self.world.scenario.grid.reactive != "q_of_u":
-                paid[:, r] = self.mechanisms.request.pay(offers[r], awarded[:, r])
-        return paid
-
-    def _effects(self, record: Record, place: int) -> Floats:
-        """(N,) effect of the sites at a trigger's bus or branch, the most effective one = 1."""
-        limits, feeder, relative = limits_of(self.world), self.world.feeder, np.empty(self.world.sites)
-        if not -feeder.branch_count <= place < feeder.bus_count:
-            allowed = f"{-feeder.branch_count} to {feeder.bus_count - 1}"
-            raise Impossible(self.dispatch, record.kind, f"place {place}", allowed)
-        desk = new_desk(limits)
-        desk.magnitude[:] = 1.0
-        effects(limits, desk, place)
-        relative_effects(desk, relative)
-        return relative
-
-    def _site(self, address: bytes, kind: Kind) -> int:
-        site = self.index.get(address, self.world.sites)
-        if site >= self.world.sites:
-            raise Impossible(self.dispatch, kind, f"address {address.hex()}", "a site")
-        return site
-
-    def _aggregator(self, address: bytes, kind: Kind) -> int:
-        a = self.index.get(address, -1) - self.world.sites
-        if not 0 <= a < self.world.aggregators:
-            raise Impossible(self.dispatch, kind, f"address {address.hex()}", "an aggregator")
-        return a
-
-    def _request(self, record: Record) -> int:
-        """Which request a trigger or dispatch belongs to, by its event's number."""
-        for r in range(REQUESTS):
-            if record.event == event_id(self.state.period, r):
-                return r
-        allowed = " or ".join(str(event_id(self.state.period, r)) for r in range(REQUESTS))
-        raise Impossible(self.dispatch, record.kind, f"event {record.event}", f"event {allowed}")
-
-    def _dispatched(self, record: Record, offers: list[Offers]) -> Draft:
-        """The Dtx with volumes as quoted, prices by the request's mechanism, subsidies as published and baselines as
-        fixed by earlier events.
-        """
-        state, body, r = self.state, list(record.body), self._request(record)
-        slot = r * HORIZON + state.period % HORIZON
-        paid, subsidy = state.events.paid[0, slot], state.events.subsidy[0, slot]
-        awards, adjustments = body[4], body[5]
-        assert isinstance(awards, list)
-        assert isinstance(adjustments, list)
-        rows = [(self._aggregator(a, record.kind), wh) for a, _, wh, _ in awards]
-        body[4] = [[self.scribe.addresses[self.world.sites + a], int(offers[r].wh[0, a]), wh, int(paid[a])]
-                   for a, wh in rows]  # fmt: skip
-        periods = int(state.events.duration[0, slot])
-        body[5] = [
-            [site, a, wh, int(subsidy[self.index[site]]), _whole(state.baseline_w[0, :periods, self.index[site]])]
-            for site, a, wh, _, _ in adjustments
-        ]
-        return Draft(Kind.DTX, self.scribe.eno, record.event, body)
-
-
-def _of(block: Sealed, kind: Kind) -> list[Record]:
-    return [record for record in block.records if record.kind is kind]
-
-
-def _whole(values: np.ndarray) -> list[int]:
-    whole: list[int] = values.astype(np.int64).tolist()
-    return whole
+    def _certified(self, found: Certificate) -> None:
+        """Keep a certificate; Impossible where the dispatch is not what it claims to be."""
+        self.findings.append(asdict(found))
+        extremes = f"{found.low_pu:.4f} to {found.high_pu:.4f} pu, loading {found.loading:.3f}"
+        if found.outcome == "safe" and not found.feasible:
+            raise Impossible("certificate", Kind.DTX, f"event {found.event} safe with {extremes}", "limits kept")
+        if found.claimed and not found.near_optimal:
+            most = f"at most {found.bound_per_h + found.allowed_per_h:.6f}"
+            raise Impossible("certificate", Kind.DTX, f"event {found.event} costs {found.cost_per_h:.6f} per h", most)
 
 
 def executors(config: str, overrides: Sequence[str]) -> Market:
     """What the audit calls: the rules of a scenario. Raises SettingsError for one that cannot be."""
     return Market(build_world(config, parse_overrides(overrides)))
-
-
-assert HOURS == 0.25  # a Ttx states W, an order Wh a period

@@ -79,7 +79,7 @@ class Core:
         seeds = np.asarray(seeds, np.uint64)
         episodes = np.zeros(len(seeds), np.int64) if episodes is None else np.asarray(episodes, np.int64)
         self.state = generate(self.world, seeds, episodes, days)
-        self.recorder.begin(self.state, self.mechanisms)
+        self.recorder.begin(self.state, self.mechanisms, self.max_cycles)
         self.stage = open_period(self.world, self.state, self.max_cycles)
 
     def announce(self, action: np.ndarray) -> None:

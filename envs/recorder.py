@@ -74,8 +74,8 @@ class Recorder:
         self.books: list[_Book] = []
         self.heads: list[bytes] = []  # of the last finished episode
 
-    def begin(self, state: State, mechanisms: Mechanisms) -> None:
-        """Open a chain a world with its genesis block.
+    def begin(self, state: State, mechanisms: Mechanisms, periods: int) -> None:
+        """Open a chain a world with its genesis block, which says how many ``periods`` the episode has.
 
         Raises:
             ValueError: a ledger file is asked for more than one world, or for a scenario that keeps no ledger.
@@ -89,11 +89,11 @@ class Recorder:
         for b in range(worlds):
             if self.mode == "off" and not who[b].any():
                 continue  # nobody could be punished for a block: no draw is needed
-            self.books.append(self._open(state, b, who[b]))
+            self.books.append(self._open(state, b, who[b], periods))
 
-    def _open(self, state: State, b: int, who: np.ndarray) -> _Book:
+    def _open(self, state: State, b: int, who: np.ndarray, periods: int) -> _Book:
         world, roster, params = self.world, roster_of(self.world), params_of(self.world)
-        name = f"{world.scenario.name}/{int(state.seed[b])}/{int(state.episode[b])}".encode()
+        name = f"{world.scenario.name}/{int(state.seed[b])}/{int(state.episode[b])}/{periods}".encode()
         history = week_before(world, int(state.day[b]))
         start_s = int(state.day[b]) * 86_400
         scribe = Scribe(world, roster)

@@ -116,6 +116,7 @@ class Scribe:
             f"trading:{scenario.market.trading}": scenario.market.model_dump_json(),
             f"request:{scenario.market.request}": scenario.market.model_dump_json(),
             f"dispatch:{scenario.market.dispatch}": scenario.grid.model_dump_json(),
+            f"grid:{scenario.grid.net}": self.world.fingerprint.hex(),
             "settlement": scenario.market.model_dump_json(),
             "standing": scenario.standing.model_dump_json(),
         }
@@ -132,16 +133,20 @@ class Scribe:
         self, b: int, state: State, stage: Stage, quotes: Quotes, trades: Trades, plan: Plan, joined: np.ndarray
     ) -> list[Draft]:
         """Forecasts, orders, offers, triggers, dispatches and trades of the coming period."""
-        drafts = self._forecasts(b, state) + self._orders(b, state, quotes)
+        drafts = self._forecasts(b, state) + self._orders(b, state, quotes) + self._offers(b, state.period, stage)
+        return drafts + self.agreed(b, state.period, stage, plan, joined) + self.trades(b, state.period, trades)
+
+    def agreed(self, b: int, period: int, stage: Stage, plan: Plan, joined: np.ndarray) -> list[Draft]:
+        """What follows from forecasts, orders and offers: who joins whom, triggers, dispatches."""
+        drafts = []
         for i in np.flatnonzero(joined[b]):
             a = int(plan.member[b, i])
             chosen = self.addresses[self.world.sites + a] if a >= 0 else b""
-            drafts.append(Draft(Kind.REGISTRATION, int(i), 0, [state.period, chosen]))
-        drafts += self._offers(b, state.period, stage)
+            drafts.append(Draft(Kind.REGISTRATION, int(i), 0, [period, chosen]))
         for r in range(REQUESTS):
             if stage.cause[b, r] > 0:
-                drafts += self._event(b, r, state.period, stage, plan)
-        return drafts + self.trades(b, state.period, trades)
+                drafts += self._event(b, r, period, stage, plan)
+        return drafts
 
     def trades(self, b: int, period: int, trades: Trades) -> list[Draft]:
         """What the peers' market cleared, pair by pair, and the paths that it takes."""
@@ -182,7 +187,7 @@ class Scribe:
             quotes.quantity_wh[b].tolist(), quotes.opening_price[b].tolist(), quotes.limit_price[b].tolist(),
             quotes.requote_ppm[b].tolist(), quotes.shed_ppm[b].tolist(),
             np.rint(quotes.storage_w[b]).astype(np.int64).tolist(), micro(quotes.preference[b]),
-            plan_w.T.tolist(), strict=True,
+            plan_w.T.tolist(), quotes.reactive_ppm[b].tolist(), strict=True,
         )  # fmt: skip
         block_wh, block_price = quotes.block_wh[b], quotes.block_price[b]
         blocks: list[list[list[int]]] = [[] for _ in range(self.world.sites)]
@@ -191,9 +196,9 @@ class Scribe:
         return [
             Draft(
                 Kind.ORDER, i, 0,
-                [state.period, quantity, opening, limit, requote, blocks[i], storage, shed, plan, preference],
+                [state.period, quantity, opening, limit, requote, blocks[i], storage, shed, plan, liking, reactive],
             )
-            for i, (quantity, opening, limit, requote, shed, storage, preference, plan) in enumerate(plain)
+            for i, (quantity, opening, limit, requote, shed, storage, liking, plan, reactive) in enumerate(plain)
         ]  # fmt: skip
 
     def _offers(self, b: int, period: int, stage: Stage) -> list[Draft]:

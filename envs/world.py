@@ -7,11 +7,13 @@ dominant owner would decide both the market and the consensus.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from hashlib import sha256
 from math import ceil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -78,11 +80,31 @@ class World:
         """Whole days in the profile."""
         return len(self.load_w) // self.periods_per_day
 
+    @cached_property
+    def fingerprint(self) -> bytes:
+        """SHA-256 of all that a check of the market reads besides the settings: feeder, sites, profiles."""
+        digest = sha256()
+        arrays = (self.site_bus, self.load_w, self.load_var, self.pv_w, self.pv_rated_w, self.storage_wh)
+        for array in (*_flat(self.feeder.sweep_arrays), *arrays):
+            value = np.ascontiguousarray(array)
+            digest.update(f"{value.dtype.str}{value.shape}".encode())
+            digest.update(value.data)
+        return digest.digest()
+
     def path_charges(self, trades: Trades) -> Ints:
         """(B, P) micro-currency per kWh that the buyer of each trade pays for the network; 0 beyond the count."""
         used = np.arange(trades.wh.shape[1]) < trades.count[:, None]
         start, goal = (self.site_bus[np.where(used, who, 0)] for who in (trades.seller, trades.buyer))
         return np.asarray(np.where(used, self.path_charge[start, goal], 0))
+
+
+def _flat(values: tuple[Any, ...]) -> Iterator[Any]:
+    """The arrays and numbers in nested tuples, in their order."""
+    for value in values:
+        if isinstance(value, tuple):
+            yield from _flat(value)
+        else:
+            yield value
 
 
 @dataclass

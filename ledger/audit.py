@@ -90,6 +90,7 @@ class Executor(Protocol):
     """Executes what was sealed again, from genesis on, height by height."""
 
     contracts: tuple[str, ...]  # names of what it executes
+    findings: list[dict[str, Any]]  # what it found out on the way, a certificate a dispatch; grows with `execute`
 
     def execute(self, sealed: Sealed) -> Iterable[Execution]:
         """What the blocks of a height must hold; Impossible where they hold too little to say."""
@@ -105,6 +106,7 @@ class Report:
     difference: Difference | None
     blocks: int  # executed without a difference
     contracts: tuple[str, ...]
+    findings: tuple[dict[str, Any], ...] = ()
 
 
 def load_factories(name: str | None) -> list[Factory]:
@@ -139,9 +141,13 @@ def audit_file(path: str | Path, executors: Sequence[Executor]) -> Report:
             sealed = _sealed(sealed_blocks)
             found = [each for executor in executors if (each := audit_height(sealed, executor)) is not None]
             if found:
-                return Report(min(found, key=lambda each: each[0])[1], blocks, contracts)
+                return Report(min(found, key=lambda each: each[0])[1], blocks, contracts, _findings(executors))
             blocks += len(sealed_blocks)
-    return Report(None, blocks, contracts)
+    return Report(None, blocks, contracts, _findings(executors))
+
+
+def _findings(executors: Sequence[Executor]) -> tuple[dict[str, Any], ...]:
+    return tuple(finding for executor in executors for finding in executor.findings)
 
 
 def _sealed(blocks: Sequence[Block]) -> Sealed:

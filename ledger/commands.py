@@ -79,10 +79,12 @@ def audited(options: argparse.Namespace) -> int:
     difference = report.difference
     if options.json:
         found = None if difference is None else asdict(difference)
-        view = {"sound": difference is None, "difference": found, "blocks": report.blocks}
-        _print_json("audit", view | {"contracts": list(report.contracts), "head": verdict.head})
+        view = {"sound": difference is None, "difference": found, "blocks": report.blocks, "head": verdict.head}
+        _print_json("audit", view | {"contracts": list(report.contracts), "findings": list(report.findings)})
     elif difference is None:
         print(f"follows: {report.blocks} blocks executed again ({', '.join(report.contracts)})")
+        if report.findings:
+            print(f"{len(report.findings)} dispatches certified: limits and least cost (--json lists them)")
         print(f"head {verdict.head}")
     else:
         print(difference)

@@ -84,7 +84,7 @@ FIELDS: dict[Kind, tuple[str, ...]] = {
     Kind.ORDER: (
         "period uint", "quantity_wh int", "opening_price_micro uint", "limit_price_micro uint",
         "requote_ppm uint", "blocks [request uint, volume_wh uint, price_micro uint]", "storage_w int",
-        "shed_ppm uint", "plan_w ints", "preference_ppm ints",
+        "shed_ppm uint", "plan_w ints", "preference_ppm ints", "reactive_ppm int",
     ),
     Kind.TRADE: ("period uint", "buyer address", "seller address", "energy_wh uint", "price_micro uint"),
     Kind.READING: ("period uint", "generated_wh uint", "consumed_wh uint", "storage_wh int"),

@@ -131,6 +131,19 @@ def _flows(
         loss[b] = flow[b] + total
 
 
+def flow_of(world: World, state: State, net_wh: Ints, consumed_wh: Ints, set_ppm: Ints) -> tuple[Ints, Ints]:
+    """(B,) Wh through the transformer and lost on the way, were these the sites' energies, (B, N) each."""
+    worlds, feeder = len(net_wh), world.feeder
+    flow_wh, loss_wh = np.zeros((2, worlds), np.int64)
+    shapes = (feeder.bus_count, feeder.branch_count) * 2
+    _flows(
+        limits_of(world), net_wh, net_wh, consumed_wh, world.load_var, set_ppm,
+        state.day * world.periods_per_day + state.period, flow_wh, loss_wh, np.zeros_like(net_wh),
+        *(np.zeros((worlds, length)) for length in shapes), np.zeros(worlds, np.bool_),
+    )  # fmt: skip
+    return flow_wh, loss_wh
+
+
 def deliver(world: World, state: State, quotes: Quotes, plan: Plan, fraction: Floats) -> Energy:
     """Live the period: physical energies, state of charge (advanced in place), voltages with and without the orders.
 

@@ -139,7 +139,7 @@ class _Request:
         self.running = stage.live_w
         self.set_ppm: Ints = quotes.reactive_ppm
         if request == UPPER:
-            self.running = _with_orders(stage, plan)
+            self.running = with_orders(stage, plan)
         taken = taken_blocks(stage, request, plan.ordered_wh[:, GRID])
         self.blocks: Blocks = admit_blocks(stage, quotes.block_wh, quotes.block_price, request, plan.member, taken)
         self.offers = offers_of(state, stage, request, self.blocks, world.sites)
@@ -253,7 +253,7 @@ class _Request:
         )
 
 
-def _with_orders(stage: Stage, plan: Plan) -> Floats:
+def with_orders(stage: Stage, plan: Plan) -> Floats:
     """Running orders with those of this period's grid event and its cut on top, (B, HORIZON, N) W."""
     running = stage.live_w.copy()
     ahead = np.arange(running.shape[1])[None, :, None] < stage.duration[:, GRID, None, None]

@@ -89,9 +89,17 @@ FRAUDS = {
     "losses": (Kind.GRID, lambda body: body.__setitem__(6, body[6] + 7) or True, "settlement", "losses_wh"),
     "credit": (Kind.CREDIT, lambda body: _raise(body, 1, 1, -5), "standing", "credit_ppm"),
     "status": (Kind.STATUS, _peer_price, "settlement", "peer_price_micro"),
-    "stranger": (Kind.DTX, _award_to_a_site, "dispatch:admm", "records"),
     "award price": (Kind.DTX, lambda body: _raise(body, 4, 3, 9), "dispatch:admm", "price_micro"),
     "admitted": (Kind.DTX, lambda body: _raise(body, 4, 1, 50), "dispatch:admm", "admitted_wh"),
+    "stranger": (Kind.DTX, _award_to_a_site, "dispatch:admm", "aggregator"),
+    "order": (Kind.DTX, lambda body: _raise(body, 5, 2, 1), "dispatch:admm", "energy_wh"),
+    "cut": (Kind.DTX, lambda body: body[6].append([body[5][0][0], -100]) or True, "dispatch:admm", "cuts"),
+    "check": (Kind.DTX, lambda body: body[8].__setitem__(1, body[8][1] - 1) or True, "dispatch:admm", "after"),
+    "need": (Kind.TTX, lambda body: body.__setitem__(6, body[6] + 1) or True, "trigger", "need_w"),
+    "place": (Kind.TTX, lambda body: body.__setitem__(5, body[5] + 1) or True, "trigger", "place"),
+    "volume": (Kind.TTX, lambda body: body.__setitem__(7, body[7] + 10**6) or True, "trigger", "asked_wh"),
+    "joining": (Kind.REGISTRATION, lambda body: body.__setitem__(1, b"") or True, "dispatch:admm", "aggregator"),
+    "flow": (Kind.GRID, lambda body: body.__setitem__(5, body[5] - 30_000) or True, "settlement", "records"),
     "subsidy": (Kind.DTX, lambda body: _raise(body, 5, 3, 9), "dispatch:admm", "subsidy_micro"),
 }
 
@@ -113,7 +121,7 @@ def test_what_an_owner_of_all_keys_alters_is_found(tmp_path, monkeypatch, capsys
         return wrapped
 
     monkeypatch.setattr(Chain, "propose", forging(Chain.propose))
-    path = play(tmp_path / "forged.sqlite")
+    path = play(tmp_path / "forged.sqlite", cycles=56)
     assert len(place) == 1
     assert main(["audit", str(path), "--config", SCENARIO, "--json"]) == 1
     answer = json.loads(capsys.readouterr().out)

@@ -1,0 +1,195 @@
+"""A certificate for each dispatch: does it keep the limits, and could it have cost less?
+
+Re-execution shows that a dispatch is what the rules give; the certificate does not lean on the rules. The power flow is
+solved for what the Dtx promises, period by period, and HiGHS solves the dispatch problem's linear programme for the
+least cost that any dispatch of the admitted blocks could have had.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from types import ModuleType
+from typing import Any, NamedTuple, cast
+
+import numpy as np
+
+from envs.dispatch.base import Dispatch
+from envs.mechanisms import Mechanisms
+from envs.phases.network import Desk, limits_of, new_desk, set_forecast, solve_sites
+from envs.phases.safe import with_orders
+from envs.phases.violations import TOLERANCE_PU, voltage_excess, worst_branch, worst_voltage
+from envs.types import GRID, HOURS, NO_EVENT, OVER_VOLTAGE, REQUESTS, UPPER, Floats, Ints, Plan, Quotes, Stage, State
+from envs.world import World
+
+RELATIVE_GAP = 1e-4  # of the least cost
+WH_KW = 0.001 / HOURS  # one Wh a period, the grain of an order
+
+
+class Problem(NamedTuple):
+    """One world's dispatch as it was asked for, see ``envs.dispatch.base``; converged as the rule claims."""
+
+    price: Floats  # (columns, blocks) per kWh
+    size_kw: Floats  # (columns, blocks)
+    a: Floats  # (rows, columns) sites first, then what stays uncured of a limit
+    lower: Floats  # (rows,)
+    upper: Floats  # (rows,)
+    converged: bool
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What can be said of a dispatch without its rules. Money per hour, in units of currency."""
+
+    block: int
+    event: int
+    outcome: str  # safe, cut (what no block could cure), or unsafe
+    feasible: bool  # the outcome is true: limits kept by orders alone, or with the cut
+    low_pu: float  # extremes over the event's periods; with a cut, of the first period
+    high_pu: float
+    loading: float
+    cost_per_h: float  # of the orders at quoted cost, and of what they leave uncured at its price
+    bound_per_h: float  # the least that any dispatch could cost
+    gap: float  # (cost - bound) / |bound|
+    allowed_per_h: float  # above the bound: 1e-4 of it and what whole Wh may cost
+    near_optimal: bool
+    claimed: bool  # the rule of dispatch says that it found the optimum
+
+
+class Watched:
+    """A dispatch rule that remembers what it was asked; for one world."""
+
+    def __init__(self, rule: ModuleType) -> None:
+        self.rule = rule
+        self.asked: list[Problem] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.rule, name)
+
+    def solve(self, price: Any, size_kw: Any, a: Any, lower: Any, upper: Any, rows: Any, *rest: Any) -> Dispatch:
+        """The rule's own answer."""
+        answer: Dispatch = self.rule.solve(price, size_kw, a, lower, upper, rows, *rest)
+        n = int(rows[0])
+        arrays = [np.array(each[0], dtype=float) for each in (price, size_kw, a[:, :n], lower[:, :n], upper[:, :n])]
+        self.asked.append(Problem(arrays[0], arrays[1], arrays[2], arrays[3], arrays[4], bool(answer.converged[0])))
+        return answer
+
+
+def watching(mechanisms: Mechanisms) -> tuple[Mechanisms, list[Problem]]:
+    """The same mechanisms, and the list that fills with the problems of the dispatch rule."""
+    watched = Watched(mechanisms.dispatch)
+    return replace(mechanisms, dispatch=cast(ModuleType, watched)), watched.asked
+
+
+def last_problems(stage: Stage, asked: Sequence[Problem], sites: int) -> dict[int, Problem]:
+    """The last problem of each request: one opens with the awards alone, reopened ones have columns for the uncured."""
+    active = [r for r in range(REQUESTS) if stage.asked_wh[0, r] > 0]
+    found: dict[int, Problem] = {}
+    opened = -1
+    for problem in asked:
+        opened += problem.a.shape[1] == sites
+        found[active[opened]] = problem
+    return found
+
+
+def least_cost(problem: Problem) -> float:
+    """Least cost per hour of a dispatch problem, by HiGHS. Raises ValueError where the rows have no solution."""
+    from scipy.optimize import linprog
+
+    columns = np.repeat(problem.a, problem.price.shape[1], axis=1)
+    equal = problem.lower == problem.upper
+    above, below = np.isfinite(problem.lower) & ~equal, np.isfinite(problem.upper) & ~equal
+    found = linprog(
+        problem.price.ravel(),
+        A_ub=np.vstack([columns[below], -columns[above]]),
+        b_ub=np.concatenate([problem.upper[below], -problem.lower[above]]),
+        A_eq=columns[equal],
+        b_eq=problem.lower[equal],
+        bounds=np.stack([np.zeros(problem.size_kw.size), problem.size_kw.ravel()], axis=1),
+        method="highs",
+    )
+    if found.status != 0:
+        raise ValueError(f"the dispatch problem has no optimum: {found.message}")
+    return float(found.fun)
+
+
+def cost_of(problem: Problem, ordered_wh: Ints) -> float:
+    """Cost per hour of orders (N,): their blocks, cheapest first, and what they leave uncured beyond a Wh a site."""
+    ordered_kw = ordered_wh * WH_KW
+    sites = len(ordered_kw)
+    begin_kw = np.cumsum(problem.size_kw[:sites], axis=1) - problem.size_kw[:sites]
+    used_kw = np.clip(ordered_kw[:, None] - begin_kw, 0.0, problem.size_kw[:sites])
+    cost = float((problem.price[:sites] * used_kw).sum())
+    for column in range(sites, problem.a.shape[1]):
+        for r in np.flatnonzero(problem.a[:, column]):
+            grain = np.abs(problem.a[r, :sites]).sum() * WH_KW
+            missing = problem.lower[r] - (problem.a[r, :sites] * ordered_kw).sum() - grain
+            cost += float(problem.price[column, 0] * max(missing, 0.0) / problem.a[r, column])
+    return cost
+
+
+def _allowance(problem: Problem, bound: float, ordered_wh: Ints, aggregators: int) -> float:
+    """Above the bound: orders are whole Wh, so that each ordered site and each award may be one Wh off."""
+    used, sites = int((ordered_wh > 0).sum()) + aggregators, len(ordered_wh)
+    return RELATIVE_GAP * abs(bound) + used * WH_KW * float(np.abs(problem.price[:sites]).max(initial=0.0))
+
+
+def _keeps(limits: Any, desk: Desk, idle: Desk, way: int, cures: bool) -> bool:
+    """No limit is broken that the request should cure, none that it broke or made worse."""
+    cause, bus, _ = worst_voltage(limits, desk.magnitude)
+    if cause != NO_EVENT:
+        helps = (way < 0) == (cause == OVER_VOLTAGE)
+        before, now = voltage_excess(limits, idle.magnitude, bus), voltage_excess(limits, desk.magnitude, bus)
+        if cures if helps else now > before + TOLERANCE_PU:
+            return False
+    relief, branch, _ = worst_branch(limits, desk.voltage, desk.current, desk.loading)
+    if relief == 0:
+        return True
+    if relief == way:
+        return not cures
+    return bool(desk.loading[branch] <= idle.loading[branch] + TOLERANCE_PU)
+
+
+def _feasible(
+    world: World, state: State, stage: Stage, quotes: Quotes, plan: Plan, r: int
+) -> tuple[bool, float, float, float]:
+    """Whether a promise keeps the limits, and its lowest and highest voltage and heaviest loading."""
+    limits, way = limits_of(world), int(stage.direction[0, r])
+    base_w = stage.baseline_w[0] + (with_orders(stage, plan)[0] if r == UPPER else stage.live_w[0])
+    cut_w = plan.cut_wh[0] / HOURS if r == GRID else np.zeros(world.sites)
+    periods = int(stage.duration[0, r]) if plan.safe[0, r] else 1
+    kept, low, high, loading = True, np.inf, 0.0, 0.0
+    for h in range(periods):
+        row = int(state.day[0] * world.periods_per_day + state.period + h) % len(world.load_w)
+        desks: list[Desk] = []
+        for orders_w in (np.zeros(world.sites), way * plan.ordered_wh[0, r] / HOURS + (cut_w if h == 0 else 0.0)):
+            desk = new_desk(limits)
+            desk.p_w[:] = base_w[h] + orders_w
+            set_forecast(desk, world.load_w[row], world.load_var[row], quotes.reactive_ppm[0])
+            kept &= bool(solve_sites(limits, desk)) or not desks
+            desks.append(desk)
+        kept &= _keeps(limits, desks[1], desks[0], way, r == GRID)
+        low, high = min(low, desks[1].magnitude[1:].min()), max(high, desks[1].magnitude.max())
+        loading = max(loading, desks[1].loading.max())
+    return kept, float(low), float(high), float(loading)
+
+
+def certify(
+    world: World,
+    state: State,
+    stage: Stage,
+    quotes: Quotes,
+    plan: Plan,
+    problem: Problem,
+    r: int,
+    place: tuple[int, int],
+) -> Certificate:
+    """The certificate of the Dtx of request ``r``; ``place`` is its block and event."""
+    kept, low, high, loading = _feasible(world, state, stage, quotes, plan, r)
+    outcome = "safe" if plan.safe[0, r] else "cut" if r == GRID and plan.cut_wh[0].any() else "unsafe"
+    cost, bound = cost_of(problem, plan.ordered_wh[0, r]), least_cost(problem)
+    allowed = _allowance(problem, bound, plan.ordered_wh[0, r], world.aggregators)
+    return Certificate(
+        *place, outcome, kept, low, high, loading, cost, bound, (cost - bound) / max(abs(bound), 1e-9), allowed,
+        cost <= bound + allowed, problem.converged,
+    )  # fmt: skip
