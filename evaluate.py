@@ -37,6 +37,7 @@ examples:
   python evaluate.py --policy prosumer=truthful,zip@0-7 --policy aggregator=markup,greedy@0
   python evaluate.py rural_day --compare market.trading=two_stage_double,uniform_price,feed_in
   python evaluate.py rural_day_malicious --compare standing.meter_tolerance=0.02,0.05,0.2
+  python evaluate.py tiny --compare policy.prosumer=truthful,zip,stackelberg_follower
   python evaluate.py tiny --compare 'malicious.false_meter=null,{count: 1},{count: 3}'
   python evaluate.py tiny --game simultaneous --policy prosumer=checkpoints/tiny
 """
@@ -64,7 +65,8 @@ def parser() -> argparse.ArgumentParser:
         "--compare",
         metavar="KEY=VALUE,VALUE",
         help="play every scenario once for each value of this setting (YAML; null for the default or for nothing of "
-        "it) and compare: welfare, efficiency, prices, income, fairness, conduct",
+        "it), or with each of these policies of a role (policy.ROLE), and compare: welfare, efficiency, prices, "
+        "income, fairness, rewards, conduct",
     )
     made.add_argument(
         "--workers",
@@ -97,10 +99,11 @@ def evaluate(arguments: argparse.Namespace) -> Path:
         arguments.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SettingsError(f"--out {arguments.out}: {error.strerror}: a folder to write to is needed") from None
-    comparison, names = None, [scenario.name for scenario in scenarios]
+    comparison, names, players = None, [scenario.name for scenario in scenarios], [policies] * len(scenarios)
     if arguments.compare is not None:
-        comparison, scenarios, names = variants(scenarios, arguments.compare)
-    jobs = plan_jobs(scenarios, policies, seeds, arguments.game, arguments.out, arguments.allow_other_game, names)
+        comparison, scenarios, players, names = variants(scenarios, policies, arguments.compare)
+        policies = comparison.players(policies)
+    jobs = plan_jobs(scenarios, players, seeds, arguments.game, arguments.out, arguments.allow_other_game, names)
     done: dict[int, RunResult] = {}
     for index, result in tqdm(play_all(jobs, arguments.workers), total=len(jobs), desc="runs", unit="run"):
         done[index] = result

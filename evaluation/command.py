@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -92,13 +92,13 @@ def seeds_of(arguments: argparse.Namespace) -> list[int]:
     return [int(arguments.first_seed) + k for k in range(arguments.seeds)]
 
 
-def policies_of(pairs: Sequence[str]) -> dict[str, str]:
-    """Role → rule or checkpoint, the default rules where nothing was said.
+def policies_of(pairs: Sequence[str], default: Mapping[str, str] = DEFAULT_RULES) -> dict[str, str]:
+    """Role → rule or checkpoint, the default where nothing was said.
 
     Raises:
         SettingsError: not of the form ROLE=NAME.
     """
-    chosen = dict(DEFAULT_RULES)
+    chosen = dict(default)
     for pair in pairs:
         role, equals, name = pair.partition("=")
         if not equals or role not in ROLES or not name:

@@ -1,4 +1,4 @@
-"""One setting with several values, everything else the same: what each value changes, paired by seed.
+"""One setting (or who plays a role) with several values, everything else the same: what each changes, paired by seed.
 
 Every scenario is played once a value, under its own name and the same seeds, so weather, demand, forecast errors and
 draws are the same and a difference is due to the setting. The first value is the one to compare with.
@@ -7,7 +7,7 @@ draws are the same and a difference is due to the setting. The first value is th
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,14 @@ import yaml
 from envs.config import SettingsError, nest
 from envs.settings import Scenario, load_scenario
 from evaluation import words
+from evaluation.command import policies_of
 from evaluation.measures import METRICS
 from evaluation.statistics import Estimate, paired_difference
 from evaluation.study import Part, Study
 
 SCHEMA = "gridpact/comparison/1"
 CONDUCT = "Conduct"
+PLAYERS = "policy"  # a key policy.ROLE compares who plays
 TABLES = {
     "Welfare and efficiency": (
         "community_welfare", "trading_gain", "trading_efficiency", "matching_efficiency", "traded_share",
@@ -34,6 +36,7 @@ TABLES = {
     "Other sides and the grid": (
         "aggregators_balance", "operator_balance", "supplier_balance", "violated_periods_with", "completion",
     ),
+    "Rewards": ("prosumer_reward", "aggregator_reward", "eno_reward"),
     CONDUCT: (
         "detection_rate", "false_alarm_rate", "false_energy_believed", "credit_honest", "credit_malicious",
         "honest_mean_balance", "malicious_mean_balance",
@@ -52,6 +55,11 @@ class Comparison:
     def name(self, scenario: Scenario, value: str) -> str:
         """What a variant is called in tables and files."""
         return f"{scenario.name} {self.key.rpartition('.')[2]}={value}"
+
+    def players(self, policies: Mapping[str, str]) -> dict[str, str]:
+        """Who plays, in one line a role: all whom the comparison names, or who was asked for."""
+        head, _, role = self.key.partition(".")
+        return {**policies, **({role: " | ".join(self.values)} if head == PLAYERS else {})}
 
     def groups(self, study: Study) -> list[tuple[str, list[Part]]]:
         """Each scenario's name and its parts, one a value."""
@@ -114,17 +122,28 @@ def read_comparison(text: str) -> tuple[Comparison, list[Any]]:
     return Comparison(key, tuple(labels)), values
 
 
-def variants(scenarios: Sequence[Scenario], text: str) -> tuple[Comparison, list[Scenario], list[str]]:
-    """Every scenario at every value, and what the variants are called.
+def variants(
+    scenarios: Sequence[Scenario], policies: Mapping[str, str], text: str
+) -> tuple[Comparison, list[Scenario], list[dict[str, str]], list[str]]:
+    """Every scenario at every value: the variants, who plays them and what they are called.
+
+    A key ``policy.ROLE`` stands for who plays a role, any other one for a setting of the scenarios.
 
     Raises:
         SettingsError: as `read_comparison`, or a key or value that a scenario cannot have.
     """
     comparison, values = read_comparison(text)
-    choices = list(zip(values, comparison.values, strict=True))
-    pairs = [(scenario, value, label) for scenario in scenarios for value, label in choices]
-    changed = [load_scenario(scenario, nest(comparison.key, value)) for scenario, value, _ in pairs]
-    return comparison, changed, [comparison.name(scenario, label) for scenario, _, label in pairs]
+    head, _, role = comparison.key.partition(".")
+    found = []
+    for scenario in scenarios:
+        for value, label in zip(values, comparison.values, strict=True):
+            name = comparison.name(scenario, label)
+            if head == PLAYERS:
+                found.append((scenario, {**policies, **policies_of([f"{role}={label}"], {})}, name))
+            else:
+                found.append((load_scenario(scenario, nest(comparison.key, value)), dict(policies), name))
+    changed, players, names = zip(*found, strict=True)
+    return comparison, list(changed), list(players), list(names)
 
 
 def rows_of(parts: Sequence[Part], metrics: Sequence[str]) -> list[list[Cell]]:

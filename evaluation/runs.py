@@ -180,14 +180,16 @@ def _chain(world: World, book: DayBook, unfinished: Path, final: Path) -> ChainF
 
 def plan_jobs(
     scenarios: Sequence[Scenario],
-    policies: Mapping[str, str],
+    policies: Mapping[str, str] | Sequence[Mapping[str, str]],
     seeds: Sequence[int],
     game: str,
     out: Path,
     allow_other_game: bool = False,
     names: Sequence[str] | None = None,
 ) -> list[Job]:
-    """All runs, every one checked before the first is played; ``names`` calls the scenarios by other names.
+    """All runs, every one checked before the first is played.
+
+    ``policies`` are the same for all scenarios, or one choice for each; ``names`` calls the scenarios by other names.
 
     Raises:
         SettingsError: two scenarios of one name, an unknown policy or grid, a checkpoint trained on the other game
@@ -195,20 +197,22 @@ def plan_jobs(
     """
     jobs = []
     seen: set[str] = set()
-    for scenario, name in zip(scenarios, names or [scenario.name for scenario in scenarios], strict=True):
+    players = [policies] * len(scenarios) if isinstance(policies, Mapping) else policies
+    called = names or [scenario.name for scenario in scenarios]
+    for scenario, chosen, name in zip(scenarios, players, called, strict=True):
         slug = "".join(c if c.isalnum() or c in "-_." else "_" for c in name)
         if slug in seen:
             raise SettingsError(f"two scenarios are named {name!r}: give each its own name")
         seen.add(slug)
         agents = Core(build_world(scenario)).agents
-        for role, policy in make_policies(scenario, policies).items():
+        for role, policy in make_policies(scenario, chosen).items():
             require_game(policy, game, allow_other_game)
             if isinstance(policy, Mixture):
                 policy.require_agents(agents[role])
         for seed in seeds:
             keeps = scenario.ledger.mode != "off"
             ledger = out / "ledgers" / f"{slug}_seed{seed}.sqlite" if keeps else None
-            jobs.append(Job(scenario, dict(policies), seed, game, ledger, name))
+            jobs.append(Job(scenario, dict(chosen), seed, game, ledger, name))
     return jobs
 
 

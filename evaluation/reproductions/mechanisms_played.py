@@ -30,7 +30,7 @@ TITLES = (
 def table(key: str, names: list[str], scenario: str = SCENARIO, seeds: int = SEEDS) -> str:
     """The comparison of some mechanisms in Markdown; the first is the one to compare with."""
     base = load_scenario(scenario, {"ledger": {"mode": "off"}})
-    comparison, scenarios, called = variants([base], f"{key}={','.join(names)}")
+    comparison, scenarios, _, called = variants([base], DEFAULT_RULES, f"{key}={','.join(names)}")
     runs = [
         play(Job(variant, DEFAULT_RULES, seed, "staged", None, name))
         for variant, name in zip(scenarios, called, strict=True)

@@ -16,6 +16,7 @@ from evaluation.measures import METRICS
 from evaluation.measures.fairness import achieved_gain
 from evaluation.reproductions import mechanisms_played
 from evaluation.statistics import estimate, paired_difference
+from tests.evaluation.conftest import POLICIES
 from tests.evaluation.test_report import Balance
 
 
@@ -90,12 +91,14 @@ def test_report_and_tables_show_it(out):
     for title in TABLES:
         assert (f"**{title}**" in text) == (title != "Conduct")
     widths = {line.count("|") for line in text.splitlines() if line.startswith("|")}
-    assert len(widths) <= 4
+    assert len(widths) <= 5
 
 
 def test_rules_against_attacks_and_attacks_against_none(study, tmp_path):
     honest, cheated = study.parts
-    comparison, scenarios, names = variants([honest.scenario, cheated.scenario], "standing.meter_tolerance=0.05,0.5")
+    text = "standing.meter_tolerance=0.05,0.5"
+    comparison, scenarios, players, names = variants([honest.scenario, cheated.scenario], POLICIES, text)
+    assert players == [POLICIES] * 4
     assert names == [
         "honest meter_tolerance=0.05",
         "honest meter_tolerance=0.5",
@@ -115,6 +118,19 @@ def test_rules_against_attacks_and_attacks_against_none(study, tmp_path):
     assert rate["null"] is None
     assert rate["{count: 2}"] > 90.0
     assert "tiny false_meter=null" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_players_are_compared_too(tmp_path):
+    """Each role's rewards are those of a run with that policy alone."""
+    words = ["tiny", "--seeds", "2", "--workers", "1", "--set", "calendar.periods=50", "--set", "ledger.mode=off"]
+    both, one = tmp_path / "both", tmp_path / "one"
+    assert evaluate.main([*words, "--out", str(both), "--compare", "policy.prosumer=idle,'truthful,zip@0-2'"]) == 0
+    assert evaluate.main([*words, "--out", str(one), "--policy", "prosumer=truthful,zip@0-2"]) == 0
+    single = json.loads((one / "metrics.json").read_text(encoding="utf-8"))
+    compared = json.loads((both / "metrics.json").read_text(encoding="utf-8"))
+    name = "tiny prosumer=truthful,zip@0-2"
+    assert [r["value"] for r in compared if r["scenario"] == name] == [r["value"] for r in single]
+    assert "prosumer: idle | truthful,zip@0-2" in (both / "report.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
@@ -139,6 +155,8 @@ def test_what_cannot_be_compared(text, words):
         ("market.trading=feed_in,telepathy", "telepathy"),
         ("market.fed_in=1,2", "did you mean feed_in?"),
         ("market.feed_in=1,-2", "market.feed_in"),
+        ("policy.king=idle,greedy", "king=idle"),
+        ("policy.prosumer=idle,telepath", "telepath"),
     ],
 )
 def test_a_value_that_cannot_be_is_one_line_before_anything_is_played(text, words, tmp_path, capsys):
