@@ -8,7 +8,7 @@ from types import ModuleType
 
 from envs import plugins
 from envs.config import SettingsError
-from envs.settings import Scenario
+from envs.settings import MarketSettings, Scenario
 from ledger.consensus import available
 
 
@@ -40,7 +40,7 @@ def _load(scenario: Scenario) -> Mechanisms:
     return Mechanisms(
         trading=plugins.load("market", market.trading, "clear", folders, "market.trading"),
         request=_request(market.request, folders),
-        dispatch=plugins.load("dispatch", market.dispatch, "solve", folders, "market.dispatch"),
+        dispatch=_dispatch(market, folders),
         behaviours=tuple(
             plugins.load("behaviours", name, None, folders, f"malicious.{name}") for name in scenario.malicious
         ),
@@ -52,3 +52,20 @@ def _request(name: str, folders: Sequence[str]) -> ModuleType:
     """A request mechanism says who wins, and what the winners are paid."""
     plugins.load("market", name, "award", folders, "market.request")
     return plugins.load("market", name, "pay", folders, "market.request")
+
+
+def _dispatch(market: MarketSettings, folders: Sequence[str]) -> ModuleType:
+    """A dispatch rule reads blocks as marginal unless its QUOTATION says otherwise; the market must mean the same."""
+    module = plugins.load("dispatch", market.dispatch, "solve", folders, "market.dispatch")
+    reads = getattr(module, "QUOTATION", "marginal")
+    if reads != market.quotation:
+        fitting = [
+            name
+            for name in plugins.names("dispatch", folders, "solve")
+            if getattr(plugins.load("dispatch", name, "solve", folders), "QUOTATION", "marginal") == market.quotation
+        ]
+        raise SettingsError(
+            f"market.quotation = {market.quotation!r}: the dispatch rule {market.dispatch} reads {reads} quotations"
+            f" (allowed with this quotation: market.dispatch = {' or '.join(fitting)})"
+        )
+    return module

@@ -115,6 +115,7 @@ class MarketSettings(Section):
     trading: str = "two_stage_double"
     request: str = "fpsa"
     dispatch: str = "admm"
+    quotation: Literal["marginal", "whole"] = "marginal"  # what a block's price is for: the block, or all up to its end
     aggregators: Annotated[int, Field(ge=1, le=16)] = 4
     feed_in: Price = 80_000
     retail: Price = 300_000

@@ -66,8 +66,12 @@ def checked(
     rows: Any,
     active: Any,
     settings: DispatchSettings,
+    rising: bool = True,
 ) -> Problem:
-    """The input as a `Problem`. Raises ValueError naming the array, what is wrong and what is allowed."""
+    """The input as a `Problem`; prices must not fall from block to block where they are `rising`.
+
+    Raises ValueError naming the array, what is wrong and what is allowed.
+    """
     floats = [np.ascontiguousarray(value, dtype=np.float64) for value in (price, size_kw, a, lower, upper)]
     problem = Problem(
         floats[0],
@@ -89,11 +93,11 @@ def checked(
             raise ValueError(f"{name} has shape {array.shape}; {shape} is needed")
     if settings.max_iterations < 1 or not settings.tolerance > 0:
         raise ValueError(f"{settings}: max_iterations must be at least 1 and tolerance greater than 0")
-    _check_values(problem)
+    _check_values(problem, rising)
     return problem
 
 
-def _check_values(problem: Problem) -> None:
+def _check_values(problem: Problem, rising: bool) -> None:
     live = problem.active
     if ((problem.rows < 0) | (problem.rows > problem.a.shape[1]))[live].any():
         raise ValueError(f"rows holds a count outside 0..{problem.a.shape[1]}")
@@ -102,7 +106,7 @@ def _check_values(problem: Problem) -> None:
             raise ValueError(f"{name} holds a value that is not finite")
     if (problem.size_kw[live] < 0).any():
         raise ValueError("size_kw holds a negative size; blocks are offered from 0 upwards")
-    if (np.diff(problem.price[live], axis=2) < 0).any():
+    if rising and (np.diff(problem.price[live], axis=2) < 0).any():
         raise ValueError("price falls from block to block; marginal blocks have non-decreasing prices")
     used = np.arange(problem.lower.shape[1]) < problem.rows[:, None]
     used &= live[:, None]

@@ -8,8 +8,10 @@ for the one segment m in which site i ends, and c_im the sum of its segments up 
     minimise   sum_im price[i, m] x_im
     subject to c_i,m-1 b_im <= x_im <= c_im b_im,   sum_m b_im <= 1,   lower <= a x <= upper,   x_i = sum_m x_im.
 
-Solved to proven optimality by HiGHS. The market's own dispatch rules read a quotation as marginal blocks, which is
-convex; this module is for comparing the two readings.
+Solved to proven optimality by HiGHS, world by world. Among equal costs the segments of lower sites are taken; inside
+the chosen segments the powers are solved again exactly, equal prices pro rata, by the kernels of the other rules, so
+that the answer has their last digits and not a tolerance's. A market whose quotations are to be read like this says
+`quotation: whole`.
 """
 
 from __future__ import annotations
@@ -17,8 +19,17 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
+from numba import njit
 
+from envs.dispatch.base import DEFAULTS, MIXED_INTEGER, Dispatch, DispatchSettings, checked, empty_answer
+from envs.dispatch.blocks import move_row, row_scales, totals, worst_violation
+from envs.dispatch.dual_simplex import OPTIMAL
+from envs.dispatch.polish import polish, scaled, share_equal_offers
+
+QUOTATION = "whole"  # how this rule reads the blocks of an order; the others read them as marginal
 RELATIVE_GAP = 1e-9  # of the cost, between the answer and the proven bound
+TIE = 1e-9  # of the largest price: by how much the last site's segments count as dearer than the first's
+PRICE_SCALE = 1e6  # prices are handed over in millionths of the largest, far above HiGHS' absolute gap of 1e-6
 
 
 class WholeQuantity(NamedTuple):
@@ -30,7 +41,9 @@ class WholeQuantity(NamedTuple):
     proven: bool  # no dispatch that keeps the rows costs less
 
 
-def solve_whole_quantity(price: Any, size_kw: Any, a: Any, lower: Any, upper: Any) -> WholeQuantity:
+def solve_whole_quantity(
+    price: Any, size_kw: Any, a: Any, lower: Any, upper: Any, gap: float = RELATIVE_GAP
+) -> WholeQuantity:
     """Least-cost dispatch of one world when the price of the segment a site ends in holds for its whole quantity.
 
     Args:
@@ -39,6 +52,7 @@ def solve_whole_quantity(price: Any, size_kw: Any, a: Any, lower: Any, upper: An
         a: (rows, sites) coefficients of the rows.
         lower: (rows,) bounds, infinite where open.
         upper: (rows,) bounds.
+        gap: between the answer and the proven bound, relative to the cost.
 
     Raises:
         ValueError: shapes that do not fit, a negative size, a value that is not finite, lower > upper.
@@ -66,7 +80,7 @@ def solve_whole_quantity(price: Any, size_kw: Any, a: Any, lower: Any, upper: An
         integrality=np.repeat([0, 1], count),
         bounds=Bounds(0.0, np.concatenate([end_kw, np.ones(count)])),
         constraints=constraints,
-        options={"mip_rel_gap": RELATIVE_GAP},
+        options={"mip_rel_gap": gap},
     )
     if found.x is None:
         return WholeQuantity(np.zeros(sites), np.full(sites, -1, np.int64), 0.0, False)
@@ -94,3 +108,100 @@ def _checked(price: Any, size_kw: Any, a: Any, lower: Any, upper: Any) -> tuple[
     if not (arrays[3] <= arrays[4]).all():
         raise ValueError("a row has lower > upper or NaN; allowed: lower <= upper, infinite where open")
     return arrays
+
+
+@njit(cache=True)
+def _exact(
+    price: np.ndarray,
+    size: np.ndarray,
+    a: np.ndarray,
+    lower: np.ndarray,
+    upper: np.ndarray,
+    tolerance: float,
+    q: np.ndarray,
+    x: np.ndarray,
+    dual: np.ndarray,
+) -> bool:
+    """The powers inside the chosen segments, one block (sites, 1) a site; False where the rows cannot be kept."""
+    share = scaled(a, lower, upper)
+    price_scale, kw_scale = max(np.abs(price).max(), 1e-9), max(size.max(), 1e-9)
+    y = np.zeros(len(lower))
+    if polish(price, size, share, np.inf, tolerance * kw_scale, tolerance * price_scale, q, y) != OPTIMAL:
+        return False
+    share_equal_offers(price, size, a, lower, upper, share, tolerance * kw_scale, 1e-9 * price_scale, q, x, y)
+    dual[:] = y * share.scale
+    return True
+
+
+@njit(cache=True)
+def _restore(
+    price: np.ndarray,
+    size: np.ndarray,
+    a: np.ndarray,
+    lower: np.ndarray,
+    upper: np.ndarray,
+    x: np.ndarray,
+    q: np.ndarray,
+) -> None:
+    """Without a solution: equality rows first, cheapest block first."""
+    q[:] = 0.0
+    totals(q, x)
+    for r in range(len(lower)):
+        if lower[r] == upper[r]:
+            move_row(price, size, a, lower[r], r, x, q)
+
+
+def _solve_world(
+    price: np.ndarray, size: np.ndarray, a: np.ndarray, lower: np.ndarray, upper: np.ndarray, tolerance: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, bool]:
+    """One world: (q, x, duals, whether x keeps the rows at the proven least cost)."""
+    sites = len(price)
+    scale = np.zeros(len(lower))
+    row_scales(a, scale)
+    factor = np.where(scale > 0.0, scale, 1.0)
+    unit = PRICE_SCALE / max(float(np.abs(price).max()), 1e-9)
+    biased = price * unit + (TIE * PRICE_SCALE * np.arange(sites) / sites)[:, None]
+    chosen = solve_whole_quantity(biased, size, a * factor[:, None], lower * factor, upper * factor, gap=0.0)
+    segment = np.maximum(chosen.segment, 0)[:, None]  # whoever is not called may still share in its first segment
+    wide = np.take_along_axis(size, segment, axis=1)
+    begin = np.take_along_axis(np.cumsum(size, axis=1), segment, axis=1) - wide
+    at = np.take_along_axis(price, segment, axis=1)
+    fixed = np.sum(a * begin[:, 0], axis=1)
+    above, x, dual = np.zeros((sites, 1)), np.zeros(sites), np.zeros(len(lower))
+    held = chosen.proven and _exact(at, wide, a, lower - fixed, upper - fixed, tolerance, above, x, dual)
+    q = np.zeros_like(price)
+    if held:
+        x += begin[:, 0]
+        q = np.clip(x[:, None] - np.cumsum(size, axis=1) + size, 0.0, size)
+    else:
+        _restore(price, size, a, lower, upper, x, q)
+    return q, x, dual, held
+
+
+def solve(
+    price: Any,
+    size: Any,
+    a: Any,
+    lower: Any,
+    upper: Any,
+    rows: Any,
+    active: Any,
+    settings: DispatchSettings = DEFAULTS,
+) -> Dispatch:
+    """Least-cost dispatch of every active world, each site paid the price of its last segment for its whole quantity.
+
+    Shapes and units in `envs.dispatch.base`; prices may fall from block to block. ``duals`` are those inside the chosen
+    segments. Raises ValueError for input that breaks the base's rules. Rows without a solution give converged = False.
+    """
+    problem = checked(price, size, a, lower, upper, rows, active, settings, rising=False)
+    answer = empty_answer(problem)
+    for w in np.flatnonzero(problem.active):
+        n = problem.rows[w]
+        bounds = (problem.a[w, :n], problem.lower[w, :n], problem.upper[w, :n])
+        found = _solve_world(problem.price[w], problem.size_kw[w], *bounds, settings.tolerance)
+        answer.q_kw[w], answer.x_kw[w], answer.duals[w, :n], answer.converged[w] = found
+        scale = np.zeros(n)
+        row_scales(bounds[0], scale)
+        answer.residual_kw[w] = worst_violation(*bounds, scale, answer.x_kw[w])
+        answer.iterations[w], answer.method[w] = 1, MIXED_INTEGER
+    return answer

@@ -8,8 +8,14 @@ import numpy as np
 import pytest
 from scipy.optimize import linprog
 
-from envs.dispatch import admm
+from envs.audit import executors
+from envs.config import SettingsError
+from envs.dispatch import admm, milp
+from envs.dispatch.base import MIXED_INTEGER, NO_METHOD
 from envs.dispatch.milp import solve_whole_quantity
+from evaluation.ledger_figures import read_daybook
+from ledger.audit import audit_file
+from tests.envs.play import OFF, at_random, by_rules, core_of, episode
 
 
 def by_enumeration(price: np.ndarray, size: np.ndarray, a: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> float:
@@ -81,3 +87,104 @@ def test_bad_input_is_named(change: dict, message: str) -> None:
     case = {"price": [[1.0]], "size_kw": [[2.0]], "a": [[1.0]], "lower": [1.0], "upper": [1.0]}
     with pytest.raises(ValueError, match=message):
         solve_whole_quantity(**(case | change))
+
+
+def whole_cost(price: np.ndarray, size: np.ndarray, x_kw: np.ndarray) -> float:
+    """Each site's power at the price of the cheapest segment that it may end in."""
+    ends = np.cumsum(size, axis=1)
+    inside = (ends - size - 1e-9 <= x_kw[:, None]) & (x_kw[:, None] <= ends + 1e-9)
+    return float(np.where(x_kw > 1e-9, x_kw * np.where(inside, price, np.inf).min(axis=1), 0.0).sum())
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_rule_solves_a_batch_to_the_least_cost_of_all_choices(seed: int) -> None:
+    rng = np.random.default_rng(100 + seed)
+    price, size = rng.integers(1, 5, (3, 4, 2)) * 0.1, rng.uniform(0.5, 3.0, (3, 4, 2))
+    a = np.stack([np.ones((3, 4)), rng.uniform(0.0, 1e-3, (3, 4))], axis=1)  # volume, and a voltage in pu per kW
+    x_kw = size.sum(axis=2) * rng.uniform(0.2, 0.9, (3, 4))
+    value = np.einsum("wri,wi->wr", a, x_kw)
+    lower, upper = value.copy(), value.copy()
+    lower[:, 1] = -np.inf
+    batch = milp.solve(price, size, a, lower, upper, [2, 2, 2], [True, False, True])
+    assert batch.converged.all()
+    assert batch.method.tolist() == [MIXED_INTEGER, NO_METHOD, MIXED_INTEGER]
+    assert (batch.x_kw[1] == 0).all()
+    for w in (0, 2):
+        best = by_enumeration(price[w], size[w], a[w], np.maximum(lower[w], -9.0), upper[w])
+        assert whole_cost(price[w], size[w], batch.x_kw[w]) == pytest.approx(best, rel=1e-7)
+        alone = milp.solve(price[[w]], size[[w]], a[[w]], lower[[w]], upper[[w]], [2], [True])
+        for together, single in zip(batch, alone, strict=True):
+            assert together[w].tobytes() == single[0].tobytes()
+
+
+def test_equal_offers_share_pro_rata_and_equal_choices_fall_to_the_first_site() -> None:
+    price, size = np.full((1, 3, 1), 0.2), np.array([[[2.0], [6.0], [4.0]]])
+    shared = milp.solve(price, size, np.ones((1, 1, 3)), [[6.0]], [[6.0]], [1], [True])
+    assert shared.x_kw[0] == pytest.approx([1.0, 3.0, 2.0], abs=1e-9)
+    # One site at its discount costs less than two without: whichever it is, the first is taken.
+    price, size = np.tile([0.3, 0.2], (1, 4, 1)), np.tile([2.0, 3.0], (1, 4, 1))
+    chosen = milp.solve(price, size, np.ones((1, 1, 4)), [[5.0]], [[5.0]], [1], [True])
+    assert chosen.x_kw[0] == pytest.approx([5.0, 0.0, 0.0, 0.0], abs=1e-9)
+
+
+def test_rows_without_a_solution_leave_the_volume_and_say_so() -> None:
+    rows = np.array([[[1.0, 1.0], [1.0, 1.0]]])
+    answer = milp.solve([[[0.1], [0.2]]], [[[3.0], [3.0]]], rows, [[4.0, 0.0]], [[4.0, 1.0]], [2], [True])
+    assert not answer.converged[0]
+    assert answer.x_kw[0].tolist() == [3.0, 1.0]
+    assert answer.residual_kw[0] == pytest.approx(3.0)
+
+
+WHOLE = {"market": {"dispatch": "milp", "quotation": "whole"}}
+
+
+def test_a_market_of_whole_quantities_goes_to_milp_and_says_so(tmp_path) -> None:
+    path, cycles = tmp_path / "whole.sqlite", 44
+    core = core_of("tiny", WHOLE, cycles, str(path))
+    events = [event for trace in episode(core, by_rules(core), (2,)) for event in np.flatnonzero(trace.stage.cause[0])]
+    page = [page for page in read_daybook(path).events if len(page.passes)]
+    assert 0 < len(page) <= len(events)
+    methods = np.concatenate([each.passes for each in page])
+    assert set(methods[:, 0]) <= {NO_METHOD, MIXED_INTEGER}
+    assert (methods[:, 0] == MIXED_INTEGER).any()
+    assert (methods[methods[:, 0] == MIXED_INTEGER, 1] == 1).all()  # least cost, proven
+    settings = ["market.dispatch=milp", "market.quotation=whole"]
+    assert audit_file(path, [executors("tiny", settings)]).difference is None
+    batch = core_of("tiny", WHOLE, cycles)
+    episode(batch, by_rules(batch), (1, 2))
+    assert batch.recorder.heads[1] == core.recorder.heads[0]
+
+
+def test_on_real_quotations_it_costs_no_more_than_the_marginal_reading(monkeypatch) -> None:
+    problems, solve = [], milp.solve
+
+    def listening(*problem):
+        problems.append(problem)
+        return solve(*problem)
+
+    monkeypatch.setattr(milp, "solve", listening)
+    core = core_of("rural_day", OFF | WHOLE, 56)
+    episode(core, at_random(3), (1,))
+    cheaper = 0
+    for price, size, a, lower, upper, rows, active, settings in problems:
+        if not active[0] or rows[0] != core.world.aggregators:
+            continue  # reopened: what stays uncured has a price too
+        whole, marginal = (rule(price, size, a, lower, upper, rows, active, settings) for rule in (solve, admm.solve))
+        assert whole.converged[0]
+        least, other = (whole_cost(price[0], size[0], answer.x_kw[0]) for answer in (whole, marginal))
+        assert least <= other + 1e-9
+        cheaper += least < other - 1e-6
+    assert cheaper > 0
+
+
+@pytest.mark.parametrize(
+    ("market", "message"),
+    [
+        ({"quotation": "whole"}, r"admm reads marginal quotations \(allowed .*market.dispatch = milp\)"),
+        ({"dispatch": "milp"}, r"milp reads whole quotations \(allowed .*market.dispatch = admm or merit_order\)"),
+        ({"quotation": "block"}, "quotation.*marginal.*whole"),
+    ],
+)
+def test_a_rule_that_reads_quotations_otherwise_is_refused(market: dict, message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        core_of("tiny", {"market": market})
