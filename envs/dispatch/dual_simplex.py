@@ -12,6 +12,7 @@ import numpy as np
 from numba import njit
 
 OPTIMAL, INFEASIBLE, STALLED = 0, 1, 2
+ROUNDING = 1e-6  # of the tolerance: what sums may lack when all blocks together are just enough
 PIVOT_MIN = 1e-9  # rows are scaled to entries near 1, so a smaller pivot is rounding
 
 
@@ -54,7 +55,10 @@ def dual_simplex(
         if leaving < 0:
             _read_values(size, place, at_upper, basic_value, value)
             return OPTIMAL
-        status = _pivot(cost, size, column, lower, upper, inverse, basis, basic_value, place, at_upper, dual, leaving)
+        slack = ROUNDING * tolerance
+        status = _pivot(
+            cost, size, column, lower, upper, inverse, basis, basic_value, place, at_upper, dual, leaving, slack
+        )
         if status != OPTIMAL:
             return status
     return STALLED
@@ -129,9 +133,10 @@ def _pivot(
     at_upper: np.ndarray,
     dual: np.ndarray,
     leaving: int,
+    slack: float,
 ) -> int:
-    """Drive one basic variable to its bound, flipping blocks passed on the way; INFEASIBLE when nothing
-    can."""
+    """Drive one basic variable to its bound but for the slack, flipping blocks passed on the way; INFEASIBLE when
+    nothing can."""
     count, rows = column.shape
     low, high = _bounds(basis[leaving], size, lower, upper, count)
     rising = basic_value[leaving] < low
@@ -160,7 +165,7 @@ def _pivot(
             return INFEASIBLE
         low_j, high_j = _bounds(entering, size, lower, upper, count)
         remaining -= abs(alpha[entering]) * (high_j - low_j)
-        if remaining <= 0.0:
+        if remaining <= slack:
             break
         at_upper[entering] = not at_upper[entering]
         ratio[entering] = np.inf

@@ -148,3 +148,17 @@ def test_a_network_row_moves_the_dispatch_to_the_effective_site() -> None:
     assert answer.converged.all()
     assert answer.x_kw[0] == pytest.approx([5.0, 5.0], abs=1e-9)
     assert answer.duals[0] == pytest.approx([0.1 - 0.1 / 3, 0.1 / 0.003], rel=1e-6)
+
+
+def test_rows_that_need_all_there_is_have_a_solution() -> None:
+    """Whole Wh, as the market asks them: sums of all blocks differ from the row by rounding alone."""
+    rng, worlds = np.random.default_rng(0), 400
+    size = rng.integers(0, 900, (worlds, SITES, 2)) * 0.004
+    price = np.sort(rng.integers(1, 600, (worlds, SITES, 2)), axis=2) * 1e-3
+    a = np.zeros((worlds, 2, SITES))
+    a[:, 0, :15], a[:, 1, 15:] = 1.0, 1.0
+    wh = np.rint(np.einsum("wri,wim->wr", a, size) * 250.0 * [1.0, 0.5])
+    volume, every = wh / 0.25 * 0.001, np.ones(worlds, bool)
+    answer = admm.solve(price, size, a, volume, volume, np.full(worlds, 2), every, DispatchSettings(direct=False))
+    assert answer.converged.all()
+    assert answer.x_kw[:, :15] == pytest.approx(size[:, :15].sum(axis=2), abs=1e-9)
