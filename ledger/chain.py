@@ -25,10 +25,9 @@ from .check import check_votes, examine
 from .checkpoint import Checkpoint
 from .encoding import Body
 from .faults import Fault, FaultCode, LedgerFault
-from .identity import Role
 from .params import Params, Signing, genesis_body
-from .proposal import History, Sheets, assemble, forged_submissions, history_drafts, make_records
-from .records import Draft, Kind, Record
+from .proposal import History, Sheets, assemble, history_drafts, make_records
+from .records import Draft, Kind
 from .roster import AUTHORITY, Roster
 from .signer import Signer
 from .state import ChainState, Change, Event, Refusal, refused_producers
@@ -213,40 +212,8 @@ class Chain:
         return block
 
     def forge(self, block: Block, position: int | None = None, body: Body | None = None) -> Block:
-        """A copy of a candidate in which its producer changed a record of somebody else in its own favour.
-
-        It rebuilds every root and signs again all that it can sign itself: header and its own records.
-        `position` and `body` choose the record and its new body; left out, see `forgery.in_own_favour`; where
-        there is none to change, it invents one.
-        """
-        producer = block.header.producer
-        records = list(block.records)
-        if position is None:
-            found = forgery.in_own_favour(block.records, producer)
-            if found is None:
-                records.append(self._invented(producer))
-            else:
-                position, body = found
-        if position is not None:
-            old = records[position]
-            new_body = old.body if body is None else body
-            records[position] = Record.create(
-                old.chain_id, old.kind, old.sender, old.nonce, old.expiry, old.event, new_body
-            )  # fmt: skip
-        header = block.header
-        draw = consensus.Draw(producer, header.round, header.nonce, header.draw_hash)
-        submissions = forged_submissions(self.state, self.roster, records, block.submissions, producer)
-        return assemble(self.state, self.roster, records, draw, submissions)
-
-    def _invented(self, producer: bytes) -> Record:
-        """A record in the operator's name, or in another's where the operator itself forges."""
-        members = self.roster.members
-        others = [node for node, member in enumerate(members) if member.address != producer]
-        if not others:
-            raise ValueError("there is no other node in whose name a record could be forged")
-        victim = next((node for node in others if members[node].role is Role.ENO), others[0])
-        kind, body = forgery.invented(self.due.kinds, self.height + 1, producer, members[victim].address)
-        return make_records(self.state, self.due, self.roster, [Draft(kind, victim, 0, body)])[0]
+        """A copy of a candidate that its producer changed in its own favour; see `forgery.forge`."""
+        return forgery.forge(self.state, self.roster, block, position, body)
 
     def refuse(self, block: Block, fault: Fault) -> Refusal:
         """The evidence of a refused candidate, for the next draw and the next producer's REFUSAL record."""

@@ -6,8 +6,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from . import merkle
+from .blocks import Block, Submission
+from .check import signed_digest, submission_roots
+from .consensus import Draw
 from .encoding import Body
-from .records import SCHEMAS, Kind, Record
+from .identity import Role, sign
+from .proposal import assemble, make_records
+from .records import SCHEMAS, Draft, Kind, Record
+from .roster import Roster
+from .state import ChainState
 from .weights import MAX_SHARE_PPM
 
 _COLUMNS = SCHEMAS[Kind.SETTLEMENT][-1].columns
@@ -60,3 +68,55 @@ def invented(kinds: Collection[Kind], height: int, producer: bytes, operator: by
     if Kind.TRADE in kinds:
         return Kind.TRADE, [height, operator, producer, BOOTY, BOOTY]
     return Kind.SETTLEMENT, [height, [[0, height, operator, producer, 0, 0, BOOTY]]]
+
+
+def forge(
+    state: ChainState, roster: Roster, block: Block, position: int | None = None, body: Body | None = None
+) -> Block:  # fmt: skip
+    """A copy of a candidate in which its producer changed a record of somebody else in its own favour.
+
+    It rebuilds every root and signs again all that it can sign itself: header and its own records. `position` and
+    `body` choose the record and its new body; left out, see `in_own_favour`; where none can be changed, it invents one.
+    ValueError where the producer is the only node.
+    """
+    producer, records = block.header.producer, list(block.records)
+    if position is None:
+        found = in_own_favour(records, producer)
+        if found is None:
+            records.append(_invention(state, roster, producer))
+        else:
+            position, body = found
+    if position is not None:
+        old = records[position]
+        records[position] = Record.create(
+            old.chain_id, old.kind, old.sender, old.nonce, old.expiry, old.event, old.body if body is None else body
+        )
+    draw = Draw(producer, block.header.round, block.header.nonce, block.header.draw_hash)
+    submissions = _submissions(state, roster, records, block.submissions, producer)
+    return assemble(state, roster, records, draw, submissions)
+
+
+def _invention(state: ChainState, roster: Roster, producer: bytes) -> Record:
+    """A record in the operator's name, or in another's where the operator itself forges."""
+    others = [node for node, member in enumerate(roster.members) if member.address != producer]
+    if not others:
+        raise ValueError("there is no other node in whose name a record could be forged")
+    victim = next((node for node in others if roster.members[node].role is Role.ENO), others[0])
+    kind, body = invented(state.due.kinds, state.height + 1, producer, roster.members[victim].address)
+    return make_records(state, state.due, roster, [Draft(kind, victim, 0, body)])[0]
+
+
+def _submissions(
+    state: ChainState, roster: Roster, records: Sequence[Record], kept: Sequence[Submission], forger: bytes
+) -> tuple[Submission, ...]:  # fmt: skip
+    """Submissions of altered records: the others' signatures are kept as they were, the forger has only its own key."""
+    submissions = []
+    key = roster.by_address[forger].private_key
+    for position, (sender, root) in enumerate(submission_roots(tuple(records), state.signing)):
+        if position < len(kept) and sender != forger:
+            submissions.append(kept[position]._replace(root=root))
+            continue
+        siblings = kept[position].siblings if position < len(kept) else (merkle.EMPTY_ROOT,) * state.other_roots
+        forged = Submission(sender, root, b"", siblings)
+        submissions.append(forged._replace(signature=sign(key, signed_digest(state, state.height + 1, forged))))
+    return tuple(submissions)

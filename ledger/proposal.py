@@ -131,22 +131,6 @@ def _submissions(
     return tuple(submissions)
 
 
-def forged_submissions(
-    state: ChainState, roster: Roster, records: Sequence[Record], kept: Sequence[Submission], forger: bytes
-) -> tuple[Submission, ...]:  # fmt: skip
-    """Submissions of altered records: the others' signatures are kept as they were, the forger has only its own key."""
-    submissions = []
-    key = roster.by_address[forger].private_key
-    for position, (sender, root) in enumerate(submission_roots(tuple(records), state.signing)):
-        if position < len(kept) and sender != forger:
-            submissions.append(kept[position]._replace(root=root))
-            continue
-        siblings = kept[position].siblings if position < len(kept) else (merkle.EMPTY_ROOT,) * state.other_roots
-        forged = Submission(sender, root, b"", siblings)
-        submissions.append(forged._replace(signature=sign(key, signed_digest(state, state.height + 1, forged))))
-    return tuple(submissions)
-
-
 def assemble(
     state: ChainState, roster: Roster, records: Sequence[Record], draw: consensus.Draw,
     submissions: Sequence[Submission] | None = None, sheets: Sheets | None = None,

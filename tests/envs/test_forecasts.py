@@ -1,5 +1,7 @@
 """Forecasts: how they err is what the settings say, and what is published is what everybody computes with."""
 
+from itertools import groupby
+
 import numpy as np
 import pytest
 
@@ -138,12 +140,14 @@ def test_what_is_published_is_what_the_phases_compute_with(tmp_path):
         estimate, schedule = core.state.operator_net_w[0].copy(), core.state.schedule_w[0].copy()
         own = published_w(core.state)[0].copy()
     with Store.open(path) as store:
-        blocks = [block for block in store.blocks() if any(r.kind is Kind.ORDER for r in block.records)]
+        heights = groupby(store.blocks(), key=lambda block: block.header.height)
+        sealed = [[record for block in blocks for record in block.records] for _, blocks in heights]
+    promised = [records for records in sealed if any(r.kind is Kind.ORDER for r in records)]
     before = None
-    for block, (estimate, schedule), (own, filed) in zip(blocks, seen, published, strict=True):
-        forecast = np.array([r.body[1] for r in block.records if r.kind is Kind.FORECAST]).T
-        plan = np.array([r.body[8] for r in block.records if r.kind is Kind.ORDER]).T
-        rows = next(r for r in block.records if r.kind is Kind.ESTIMATE).body[1]
+    for records, (estimate, schedule), (own, filed) in zip(promised, seen, published, strict=True):
+        forecast = np.array([r.body[1] for r in records if r.kind is Kind.FORECAST]).T
+        plan = np.array([r.body[8] for r in records if r.kind is Kind.ORDER]).T
+        rows = next(r for r in records if r.kind is Kind.ESTIMATE).body[1]
         np.testing.assert_array_equal(np.array([net_w for _, net_w in rows]).T, estimate)
         np.testing.assert_array_equal(forecast, own)
         np.testing.assert_array_equal(schedule, forecast[:HORIZON] if before is None else before)
