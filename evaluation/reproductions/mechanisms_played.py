@@ -7,7 +7,9 @@ from envs import plugins
 from envs.settings import load_scenario
 from evaluation.comparison import markdown, variants
 from evaluation.runs import Job, play
+from evaluation.statistics import estimate, paired_difference
 from evaluation.study import Study, study_of
+from evaluation.words import clear, interval, signed
 
 SCENARIO, SEEDS = "rural_day", 5
 INTRODUCTION = f"""## Mechanisms in the environment
@@ -18,6 +20,10 @@ the paired difference to the first row, bold where its interval leaves out zero.
 column is. † known to the evaluator only; the rest follows from the ledgers. *Trading efficiency* is the share of the
 optimum at the declared limits; *matching efficiency* that of the optimum at the tariffs, period by period, with
 hindsight of what was metered, which firm contracts on forecasts do not reach.
+"""
+LONE_RULES = ("markup", "truthful", "equilibrium")
+LONE = """Reward of a day while the other aggregators play `markup`. `truthful` offers all it has at cost: where winners
+are paid what they offered it earns nothing, where they are paid the best refused offer it pays most of the three.
 """
 TITLES = (
     "Welfare and efficiency",
@@ -40,12 +46,38 @@ def table(key: str, names: list[str], scenario: str = SCENARIO, seeds: int = SEE
     return markdown(comparison, study.parts, TITLES if key == "market.trading" else TITLES[-1:])
 
 
+def lone_rewards(request: str, rule: str, scenario: str = SCENARIO, seeds: int = SEEDS) -> list[float]:
+    """Reward of the first aggregator by ``rule`` while the others keep their default, by seed."""
+    played = load_scenario(scenario, {"ledger": {"mode": "off"}, "market": {"request": request}})
+    policies = {**DEFAULT_RULES, "aggregator": f"{DEFAULT_RULES['aggregator']},{rule}@0"}
+    runs = [play(Job(played, policies, seed, "staged", None)) for seed in range(seeds)]
+    return [float(run.truth.rewards["aggregator"][:, 0].sum()) for run in runs]
+
+
+def lone_table() -> str:
+    """What one aggregator's way to offer earns under each sealed auction."""
+    lines = ["| market.request | " + " | ".join(f"`{rule}`" for rule in LONE_RULES) + " |"]
+    lines.append("| --- |" + " ---: |" * len(LONE_RULES))
+    for request in _default_first("award", "fpsa"):
+        usual, *others = (lone_rewards(request, rule) for rule in LONE_RULES)
+        cells = [interval(estimate(usual), "1")]
+        for other in others:
+            change = paired_difference(usual, other)
+            text = signed(change, "1")
+            cells.append(f"{interval(estimate(other), '1')} ({f'**{text}**' if clear(change) else text})")
+        lines.append(f"| {request} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
 def _default_first(needs: str, first: str) -> list[str]:
     return [first, *(name for name in plugins.names("market", needs=needs) if name != first)]
 
 
 def run() -> str:
-    """Both tables in Markdown."""
+    """The tables in Markdown."""
     trading = table("market.trading", _default_first("clear", "two_stage_double"))
     request = table("market.request", _default_first("award", "fpsa")).split("\n", 2)[2]
-    return f"{INTRODUCTION}\n{trading}\n\n**Sealed auctions for the operator's requests**\n\n{request}"
+    return (
+        f"{INTRODUCTION}\n{trading}\n\n**Sealed auctions for the operator's requests**\n\n{request}\n\n"
+        f"**What one aggregator earns by its way to offer**\n\n{LONE}\n{lone_table()}"
+    )

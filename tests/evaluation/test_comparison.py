@@ -19,6 +19,8 @@ from evaluation.statistics import estimate, paired_difference
 from tests.evaluation.conftest import POLICIES
 from tests.evaluation.test_report import Balance
 
+REQUESTS = ("fpsa", "second_price")
+
 
 @pytest.fixture(scope="module")
 def out(tmp_path_factory):
@@ -168,7 +170,11 @@ def test_a_value_that_cannot_be_is_one_line_before_anything_is_played(text, word
 
 
 def test_the_table_of_the_docs(tmp_path):
-    text = mechanisms_played.table("market.request", ["fpsa", "second_price"], "tiny", 2)
+    text = mechanisms_played.table("market.request", list(REQUESTS), "tiny", 2)
     assert "| second_price |" in text
+    # A lone offer at cost: nothing where winners are paid their offers, the others' margin where the second price is.
+    paid = {request: mechanisms_played.lone_rewards(request, "truthful", "tiny", 1) for request in REQUESTS}
+    assert paid["fpsa"] == [0.0]
+    assert paid["second_price"][0] > 0.0
     known = {metric.name for metric in METRICS}
     assert {name for names in TABLES.values() for name in names} <= known
