@@ -223,6 +223,15 @@ def test_in_the_environment_peers_are_auctioned_both_ways():
     assert min(ways.values()) > 3
 
 
+def test_a_batch_of_sealed_days_is_its_days_to_the_head_of_the_ledger():
+    def heads(seeds):
+        core = core_of("rural_day_sealed", {"ledger": {"mode": "hashes"}}, 50)
+        episode(core, by_rules(core), seeds)
+        return core.recorder.heads
+
+    assert heads((0, 5)) == [*heads((0,)), *heads((5,))]
+
+
 def test_a_request_mechanism_must_say_what_it_pays(tmp_path):
     (tmp_path / "market").mkdir()
     (tmp_path / "market" / "half.py").write_text('"""No pay."""\n\n\ndef award(offers):\n    return offers.wh * 0\n')
