@@ -95,6 +95,8 @@ def open_rows(active, least_wh, most_wh, member, admitted, quoted, rows):
 @njit(cache=True)
 def _limit_row(limits, effect_per_w, rows, b, first, place, relieves, excess, ordered_wh):
     """Add or tighten the row of a violated place, in its own unit (pu or W) per kW."""
+    if relieves and effect_per_w.max() <= 0.0:
+        return  # nobody can relieve it: what is left is the last resort's
     found = -1
     for r in range(first, rows.used[b]):
         if rows.place[b, r] == place and (rows.lower[b, r] > -np.inf) == relieves:
