@@ -17,8 +17,8 @@ import numpy as np
 from numba import njit
 
 from envs.grid.feeder import SweepArrays
+from envs.grid.measure import magnitude
 from envs.grid.single import TOLERANCE_PU, advance, currents_up, no_load
-from envs.grid.sweep import magnitude
 
 DROOP_ROUNDS = 2000  # the damped loop takes tens of rounds, at a gain of 100 about a thousand
 GAIN_MARGIN = 1.25  # the gain is that of the idle grid; a loaded one is weaker

@@ -23,7 +23,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from envs.grid.feeder import Feeder
-from envs.grid.sweep import COLLAPSE_PU2, MAX_ROUNDS, TOLERANCE_PU, PowerFlow
+from envs.grid.single import COLLAPSE_PU2, MAX_ROUNDS, settled
+from envs.grid.sweep import PowerFlow
 
 QUIET_PU = 1e-13  # a change that is not worth a message: errors add up along a path, and 1e-9 is wanted at its end
 MAX_TICKS = 10 * MAX_ROUNDS  # without rounds, for each tick of the longest delay: beyond it the net has not settled
@@ -152,20 +153,22 @@ def _in_rounds(feeder: Feeder, nodes: list[Node]) -> Exchange:
     links = feeder.bus_count - 1
     nodes[0].change_pu2 = 0.0  # the upper grid holds the root's voltage
     rounds = messages = 0
+    before_pu2 = np.inf
     while True:
         for bus in range(links, 0, -1):
             nodes[int(feeder.parent[bus])].heard[bus] = nodes[bus].report()
         summary = nodes[0].report()
         messages += links
-        settled = summary.change_pu2 <= TOLERANCE_PU**2
-        if settled or summary.collapsed or rounds == MAX_ROUNDS:
+        done = settled(summary.change_pu2, before_pu2)
+        before_pu2 = summary.change_pu2
+        if done or summary.collapsed or rounds == MAX_ROUNDS:
             break
         for bus in range(1, links + 1):
             nodes[bus].hear_voltage(nodes[int(feeder.parent[bus])].voltage)
         rounds, messages = rounds + 1, messages + links
     # the verdict goes down once more
     ticks = (2 * rounds + 2) * int(_depth(feeder).max())
-    return _answer(nodes, max(rounds, 1), messages + links, ticks, settled and not summary.collapsed)
+    return _answer(nodes, max(rounds, 1), messages + links, ticks, done and not summary.collapsed)
 
 
 def _depth(feeder: Feeder) -> np.ndarray:

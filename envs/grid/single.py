@@ -1,4 +1,4 @@
-"""The sweep of one world, for callers inside numba code; the batch of `envs.grid.sweep` gives the same bytes.
+"""The sweep of one world, for callers inside numba code; the batch of `envs.grid.lanes` gives the same bytes.
 
 Every operation and its order are those of the batch kernel, so that a world's bytes do not depend on which of the two
 has solved it; without lanes to fill, plain scalars are two to three times faster.
@@ -6,15 +6,29 @@ has solved it; without lanes to fill, plain scalars are two to three times faste
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numba import njit
 
 from envs.grid.feeder import SweepArrays
 from envs.grid.loops import loop_change
 
-TOLERANCE_PU = 1e-10
+TOLERANCE_PU = 1e-10  # what may be left of the way to the solution
 MAX_ROUNDS = 200  # an ordinary case takes 5-10 rounds, one at the edge of collapse about a hundred
 COLLAPSE_PU2 = 0.04  # squared voltage below 0.2 pu: far beyond the nose of the curve, no solution is near
+
+
+@njit(cache=True)
+def settled(step_pu2: float, before_pu2: float) -> bool:
+    """Whether less than TOLERANCE_PU is left after two rounds with these largest squared steps.
+
+    Steps shrink like a geometric series, so what is left is step^2 / (before - step); twice that must be allowed.
+    """
+    step_pu, before_pu = math.sqrt(step_pu2), math.sqrt(before_pu2)
+    if step_pu <= 0.01 * TOLERANCE_PU:  # down where rounding decides how steps compare
+        return True
+    return before_pu < np.inf and 2.0 * step_pu * step_pu <= TOLERANCE_PU * (before_pu - step_pu)
 
 
 @njit(cache=True)
@@ -36,13 +50,16 @@ def currents_up(
     scale = 1.0 / feeder.base_kva
     alive = True
     for bus in range(buses):
-        shunt_re, shunt_im = feeder.shunt[bus].real, feeder.shunt[bus].imag
         re, im = voltage[bus].real, voltage[bus].imag
         square = re * re + im * im
         p, q = p_kw[bus] * scale, q_kvar[bus] * scale
         over = 1.0 / square
-        j_re = shunt_re * re - shunt_im * im - (p * re + q * im) * over
-        current[bus] = complex(j_re, shunt_re * im + shunt_im * re - (p * im - q * re) * over)
+        j_re, j_im = -(p * re + q * im) * over, -(p * im - q * re) * over
+        shunt_re, shunt_im = feeder.shunt[bus].real, feeder.shunt[bus].imag
+        if shunt_re != 0.0 or shunt_im != 0.0:
+            j_re += shunt_re * re - shunt_im * im
+            j_im += shunt_re * im + shunt_im * re
+        current[bus] = complex(j_re, j_im)
         alive = alive and square > COLLAPSE_PU2  # NaN counts as lost
     for m in range(len(feeder.loops.upper)):
         upper, branch = feeder.loops.upper[m], buses + m
@@ -52,8 +69,11 @@ def currents_up(
         parent = feeder.parent[bus]
         y_re, y_im = feeder.y_eq[bus].real, feeder.y_eq[bus].imag
         k_re, k_im = feeder.k[bus].real, feeder.k[bus].imag
-        re, im = voltage[parent].real, voltage[parent].imag
         c_re, c_im = current[bus].real, current[bus].imag
+        if y_re == 0.0 and y_im == 0.0 and k_re == 1.0 and k_im == 0.0:  # a line without charging
+            current[parent] = complex(current[parent].real + c_re, current[parent].imag + c_im)
+            continue
+        re, im = voltage[parent].real, voltage[parent].imag
         j_re = current[parent].real + ((y_re * re - y_im * im) + (k_re * c_re - k_im * c_im))
         j_im = current[parent].imag + ((y_re * im + y_im * re) + (k_re * c_im + k_im * c_re))
         current[parent] = complex(j_re, j_im)
@@ -70,8 +90,10 @@ def voltages_down(feeder: SweepArrays, voltage: np.ndarray, current: np.ndarray)
         z_re, z_im = feeder.z[bus].real, feeder.z[bus].imag
         re, im = voltage[parent].real, voltage[parent].imag
         c_re, c_im = current[bus].real, current[bus].imag
-        new_re = (a_re * re - a_im * im) - (z_re * c_re - z_im * c_im)
-        new_im = (a_re * im + a_im * re) - (z_re * c_im + z_im * c_re)
+        if a_re != 1.0 or a_im != 0.0:  # a transformer or a line with charging
+            re, im = a_re * re - a_im * im, a_re * im + a_im * re
+        new_re = re - (z_re * c_re - z_im * c_im)
+        new_im = im - (z_re * c_im + z_im * c_re)
         step_re, step_im = new_re - voltage[bus].real, new_im - voltage[bus].imag
         square = step_re * step_re + step_im * step_im
         change = square if square > change else change
@@ -132,15 +154,15 @@ def sweep_one(
     if flat_start:
         no_load(feeder, voltage)
         current[len(voltage) :] = 0.0
-    change = np.inf
+    change, before = np.inf, np.inf
     rounds = 0
     while True:
         alive = currents_up(feeder, p_kw, q_kvar, voltage, current)
-        if alive and change <= TOLERANCE_PU * TOLERANCE_PU:
+        if alive and settled(change, before):
             return rounds
         if not alive or rounds == MAX_ROUNDS:
             voltage[:] = 0.0
             current[:] = 0.0
             return -max(rounds, 1)
-        change = advance(feeder, voltage, current)
+        before, change = change, advance(feeder, voltage, current)
         rounds += 1

@@ -10,7 +10,8 @@ from numba import njit
 
 from envs.grid.feeder import SweepArrays
 from envs.grid.inverter import Droop, capability_var, damping, sweep_with_droop
-from envs.grid.sweep import loading_one, sweep_one
+from envs.grid.measure import loading_one
+from envs.grid.single import sweep_one
 from envs.types import PPM, Floats, Ints
 from envs.world import World
 

@@ -8,6 +8,7 @@ import pytest
 from envs.grid.feeder import Feeder, load_feeder
 from envs.grid.profiles import load_profiles
 from envs.grid.sensitivity import branch_membership, voltage_sensitivity
+from envs.grid.single import TOLERANCE_PU, currents_up, voltages_down
 from envs.grid.sweep import MAX_ROUNDS, PowerFlow, loading_one, sweep_one
 from tests.grid.conftest import CASE33, RURAL, TINY, injections
 
@@ -150,3 +151,25 @@ def test_planning_band_is_violated_as_often_as_measured(rural: Feeder) -> None:
     flow = PowerFlow(rural).solve(p_kw, q_kvar)
     assert flow.converged.all()
     assert (flow.voltage_pu[:, 1:].max(axis=1) > 1.05).mean() == pytest.approx(0.029, abs=0.001)
+
+
+@pytest.mark.parametrize("name", [TINY, RURAL, CASE33])
+def test_less_than_the_tolerance_is_left_where_the_sweep_stops(name: str) -> None:
+    feeder = load_feeder(name)
+    arrays = feeder.sweep_arrays
+    rng = np.random.default_rng(7)
+    voltage, current = np.empty(feeder.bus_count, complex), np.empty(feeder.bus_count, complex)
+    most_rounds = 0
+    for factor in np.concatenate([rng.uniform(-1.0, 1.0, 40), np.linspace(1.0, 12.0, 40)]):
+        p_kw = factor * rng.uniform(-30.0, 10.0, feeder.bus_count)
+        q_kvar = 0.3 * p_kw
+        rounds = sweep_one(arrays, p_kw, q_kvar, voltage, current, True)
+        if rounds < 0:
+            continue
+        most_rounds = max(most_rounds, rounds)
+        stopped = voltage.copy()
+        for _ in range(100):  # go on long after it has stopped
+            currents_up(arrays, p_kw, q_kvar, voltage, current)
+            voltages_down(arrays, voltage, current)
+        assert np.abs(voltage - stopped).max() <= TOLERANCE_PU
+    assert most_rounds > 8  # slow cases too, where what is left is many times the last step
