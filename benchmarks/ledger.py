@@ -1,7 +1,7 @@
-"""Blocks a second of the ledger: what is signed, nonces a draw, size of the network.
+"""Periods a second of the ledger: what is signed, nonces a draw, size of the network, chains a ledger.
 
 "In memory" and "verified" count processor time, so that a busy machine does not change them; "to disk" counts the
-clock, with one synced transaction a block.
+clock, with one synced transaction a block. A period is a block of each chain.
 """
 
 from __future__ import annotations
@@ -26,11 +26,16 @@ from ledger.params import Params
 from ledger.records import Draft, Kind
 from ledger.roster import NodeSpec, Roster
 from ledger.store import Store
-from ledger.verify import verify_file
+from ledger.verify import Verdict, verify_file
 
 ENO, FIRST_SITE = 0, 5  # sender indices: the ENO, four aggregators, then the sites
 SITE_LIMIT_W = 30_000
 AUDITED = "rural_day"
+Siblings = tuple[tuple[str, str], ...]  # (business, rule) beside the dispatch chain under Proof of Energy
+COMBINED: tuple[Siblings, ...] = (
+    (("trading", "scored_dpos"),),  # the scenarios' default
+    (("trading", "scored_dpos"), ("credit", "pos")),
+)
 
 
 def network(sites: int) -> Roster:
@@ -72,24 +77,32 @@ def _forget() -> None:
         remembered.cache_clear()
 
 
+def _heights(verdict: Verdict) -> int:
+    """How many periods a ledger holds, genesis counted as one."""
+    return verdict.chains[-1].height + 1
+
+
 def _row(name: str, value: float, unit: str) -> dict[str, str | float]:
     return {"name": name, "value": value, "unit": unit}
 
 
-def _one(roster: Roster, active: int, gamma: int, signing: str, blocks: int) -> list[dict[str, str | float]]:
-    """Seal `blocks` blocks in memory; seal, store and verify them."""
+def _one(
+    roster: Roster, active: int, gamma: int, signing: str, periods: int, siblings: Siblings = ()
+) -> list[dict[str, str | float]]:
+    """Seal `periods` periods in memory; seal, store and verify them."""
     rng = np.random.default_rng(0)
     history = rng.integers(0, 2_000, (2, len(roster), 672))
     history[:, :FIRST_SITE] = 0
-    drafts = [period(roster, number, active) for number in range(blocks)]
+    drafts = [period(roster, number, active) for number in range(periods)]
     label = f"ledger {signing} gamma={gamma} nodes={len(roster) - FIRST_SITE} records={len(drafts[0])}"
-    params = Params(gamma=gamma, signing=signing)
+    label += f" chains={1 + len(siblings)}" if siblings else ""
+    params = Params(gamma=gamma, signing=signing, siblings=siblings)
     chain = Chain.create(params, roster, (history[0], history[1]))
     _forget()
     start_s = time.process_time()
     for each in drafts:
-        chain.seal(each)
-    memory_s = (time.process_time() - start_s) / blocks
+        chain.seal_height(each)
+    memory_s = (time.process_time() - start_s) / periods
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "bench.sqlite"
         with Store.create(path) as store:
@@ -97,20 +110,20 @@ def _one(roster: Roster, active: int, gamma: int, signing: str, blocks: int) -> 
             _forget()
             start_s = time.perf_counter()
             for each in drafts:
-                chain.seal(each)
-            seal_s = (time.perf_counter() - start_s) / blocks
+                chain.seal_height(each)
+            seal_s = (time.perf_counter() - start_s) / periods
         size_kb = path.stat().st_size / 1000
         _forget()
         start_s = time.process_time()
         verdict = verify_file(path, closed=False)
-        verify_s = (time.process_time() - start_s) / verdict.blocks
+        verify_s = (time.process_time() - start_s) / _heights(verdict)
     if not verdict.sound:
         raise RuntimeError(f"{label}: {verdict.fault}")
     return [
-        _row(f"{label} sealed in memory", 1 / memory_s, "blocks/s"),
-        _row(f"{label} sealed to disk", 1 / seal_s, "blocks/s"),
-        _row(f"{label} verified", 1 / verify_s, "blocks/s"),
-        _row(f"{label} file", size_kb / verdict.blocks, "kB/block"),
+        _row(f"{label} sealed in memory", 1 / memory_s, "periods/s"),
+        _row(f"{label} sealed to disk", 1 / seal_s, "periods/s"),
+        _row(f"{label} verified", 1 / verify_s, "periods/s"),
+        _row(f"{label} file", size_kb / _heights(verdict), "kB/period"),
     ]
 
 
@@ -127,28 +140,32 @@ def _audited(periods: int) -> list[dict[str, str | float]]:
         _forget()
         start_s = time.process_time()
         verdict = verify_file(path)
-        verify_s = (time.process_time() - start_s) / verdict.blocks
+        verify_s = (time.process_time() - start_s) / _heights(verdict)
         markets = [factory(AUDITED, []) for factory in load_factories(None)]
         start_s = time.process_time()
         report = audit_file(path, markets)
-        audit_s = (time.process_time() - start_s) / verdict.blocks
+        audit_s = (time.process_time() - start_s) / _heights(verdict)
     if not verdict.sound or report.difference is not None:
         raise RuntimeError(f"{AUDITED}: {verdict.fault or report.difference}")
     label = f"ledger of {AUDITED}"
     return [
-        _row(f"{label} verified", 1 / verify_s, "blocks/s"),
-        _row(f"{label} executed again (audit)", 1 / audit_s, "blocks/s"),
-        _row(f"{label} file", size_kb / verdict.blocks, "kB/block"),
+        _row(f"{label} verified", 1 / verify_s, "periods/s"),
+        _row(f"{label} executed again (audit)", 1 / audit_s, "periods/s"),
+        _row(f"{label} file", size_kb / _heights(verdict), "kB/period"),
     ]
 
 
-def run(blocks: int = 20) -> list[dict[str, str | float]]:
-    """Rows of name, value, unit over nodes and active sites x gamma x signing; durability of the files is full."""
+def run(periods: int = 20) -> list[dict[str, str | float]]:
+    """Rows of name, value, unit over nodes and active sites x gamma x signing, and over chains; durability of the
+    files is full.
+    """
     rosters = {sites: network(sites) for sites in (30, 150)}
     rows: list[dict[str, str | float]] = []
     sizes = ((30, 30), (150, 30), (150, 150))
     for (sites, active), gamma, signing in itertools.product(sizes, (10, 100), ("none", "period", "record")):
-        rows += _one(rosters[sites], active, gamma, signing, blocks)
+        rows += _one(rosters[sites], active, gamma, signing, periods)
+    for siblings in COMBINED:
+        rows += _one(rosters[30], 30, 100, "period", periods, siblings)
     return rows + _audited(96)
 
 

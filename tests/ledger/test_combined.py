@@ -325,6 +325,34 @@ def test_a_record_of_any_chain_is_proven_under_the_head(tmp_path, make_combined,
         prove(blocks[:9], blocks[7].records[0].id)  # the main chain has not sealed this height
 
 
+def _altered(value):
+    """Every copy of a JSON value in which one number or one digit of one text is another."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from (value | {key: changed} for changed in _altered(item))
+    elif isinstance(value, list):
+        for place, item in enumerate(value):
+            yield from ([*value[:place], changed, *value[place + 1 :]] for changed in _altered(item))
+    elif isinstance(value, int):
+        yield value + 1
+    elif isinstance(value, str):
+        yield value[:-1] + ("0" if value[-1] != "0" else "1")
+
+
+@pytest.mark.parametrize("number", [7, 8, 9])
+def test_an_altered_proof_proves_nothing_else(signed_rows, number):
+    blocks = [Block.from_bytes(data) for _, data in signed_rows]
+    proof, head = prove(blocks, blocks[number].records[0].id), blocks[-1].hash
+    proven, refused = check_proof(proof, head), 0
+    assert proven.height == 3
+    for altered in _altered(proof):
+        try:
+            assert check_proof(altered, head) == proven  # the number of leaves in a tree is not bound by its root
+        except ProofError:
+            refused += 1
+    assert refused >= 15
+
+
 def test_a_light_node_follows_the_main_chain_and_checks_proofs_of_the_others(make_combined, roster):
     kept = []
     chain = make_combined(store=type("Kept", (), {"append": lambda self, block: kept.append(block)})())
