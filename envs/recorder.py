@@ -101,6 +101,7 @@ class Recorder:
             return _Book(b, scribe, None, Lottery(params, roster, history, name, start_s), who)
         store = Store.create(self.path) if self.path is not None else None
         chain = Chain.create(params, roster, history, [*scribe.contracts(), *scribe.sites()], start_s, name, store)
+        chain.path_list = scribe.path_list.of
         return _Book(b, scribe, chain, None, who, store)
 
     def seal(

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from envs.grid.routing import path_of
+from envs.path_list import PathList
 from envs.phases.outlook import published_w
 from envs.status import site_drafts, status_draft
 from envs.types import (
@@ -104,6 +104,7 @@ class Scribe:
         self.world = world
         self.addresses = [member.address for member in roster.members]
         self.eno = world.eno_account
+        self.path_list = PathList(world, self.addresses)
         self.transfers: dict[int, list[list[Any]]] = {}  # event id → rows of its Atx
         self.verified: dict[int, list[list[Any]]] = {}  # event id → rows of its Vtx
         self.due: list[int] = []  # events whose Vtx is sealed in the coming block
@@ -157,20 +158,8 @@ class Scribe:
         ):
             body = [period, self.addresses[buyer], self.addresses[seller], wh, price]
             drafts.append(Draft(Kind.TRADE, self.eno, 0, body))
-        return drafts + self._paths(b, period, trades)
-
-    def _paths(self, b: int, period: int, trades: Trades) -> list[Draft]:
-        """The path list L of the period (paper 003, 3.3.2): a row a trade, in their order; none without trades."""
-        world, count = self.world, int(trades.count[b])
-        if count == 0:
-            return []
-        rows: list[list[Any]] = []
-        charges = world.path_charges(trades)[b, :count].tolist()
-        for k, charge in enumerate(charges):
-            start, goal = (int(world.site_bus[who[b, k]]) for who in (trades.seller, trades.buyer))
-            distance = round(float(world.routes.distance_pu[start, goal]) * PPM)
-            rows.append([k, distance, charge, path_of(world.routes, start, goal)])
-        return [Draft(Kind.PATHS, self.eno, 0, [period, rows])]
+        paths = self.path_list.of([draft.body for draft in drafts])
+        return drafts if paths is None else [*drafts, Draft(Kind.PATHS, self.eno, 0, paths)]
 
     def _forecasts(self, b: int, state: State) -> list[Draft]:
         """What each site expects of itself, its battery aside, and the operator's independent estimate of it."""

@@ -14,7 +14,7 @@ the chain that is due, with the drafts of the whole height given each time; `sea
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import zip_longest
 from typing import Protocol
 
@@ -22,6 +22,7 @@ from . import consensus, forgery
 from .blocks import Block, Vote
 from .businesses import NO_HASH, BusinessChain
 from .check import check_votes, examine
+from .check_records import Examination
 from .checkpoint import Checkpoint
 from .encoding import Body
 from .faults import Fault, FaultCode, LedgerFault
@@ -40,6 +41,9 @@ class BlockStore(Protocol):
         """Keep a block for good before returning."""
 
 
+PathList = Callable[[Sequence[Body]], Body | None]  # bodies of a block's TRADE records → body of its PATHS, if any
+
+
 class Chain:
     """One ledger's chains, their state, and the keys of its nodes."""
 
@@ -48,6 +52,7 @@ class Chain:
         self.roster = roster
         self.genesis = genesis
         self.store = store
+        self.path_list: PathList | None = None  # how trades are routed, where the delegates know the feeder
         self._signers: dict[tuple[str, bytes], Signer] = {}  # a key signs one block a height and chain
         self._sealed: list[Block] = []  # of the height that is being sealed
         self._sheets: Sheets | None = None
@@ -152,6 +157,7 @@ class Chain:
         """
         try:
             examine(self.state, block)
+            self._check_paths(block)
         except LedgerFault as refused:
             return refused.fault
         if submitted is None:
@@ -195,6 +201,7 @@ class Chain:
     def seal_candidate(self, candidate: Block) -> Block:
         """Check a candidate once, let the committee vote, store and take it."""
         change = examine(self.state, candidate)
+        self._check_paths(candidate)
         block = candidate.with_votes(self._votes(candidate))
         self._take(block, change)
         return block
@@ -244,6 +251,20 @@ class Chain:
             block.header.producer, block.header_raw, block.producer_signature, other.header_raw,
             other.producer_signature,
         ]  # fmt: skip
+
+    def _check_paths(self, block: Block) -> None:
+        """LedgerFault unless H_block = H_veri (paper 003, 3.3.2): each delegate routes the block's trades itself and
+        votes for its own root alone. All compute the same here, so it is done once.
+        """
+        if self.path_list is None or Kind.PATHS not in self.due.kinds:
+            return
+        body = self.path_list([record.body for record in block.records if record.kind is Kind.TRADE])
+        listed = [(n, record) for n, record in enumerate(block.records) if record.kind is Kind.PATHS]
+        if [record.body for _, record in listed] == ([] if body is None else [body]):
+            return  # the records are alike, and so are their roots
+        position = listed[0][0] if listed else None
+        detail = "the path list is not the one that the delegates compute from the trades"
+        Examination(self.state, block).refuse(FaultCode.PATHS, detail, position)
 
     def _votes(self, block: Block) -> list[Vote]:
         if self.state.signing is Signing.NONE:

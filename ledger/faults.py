@@ -48,6 +48,7 @@ class FaultCode(IntEnum):
     CONTRACT = 37
     JOINING = 38
     STATUS = 39
+    PATHS = 40
 
 
 @dataclass(frozen=True, slots=True)

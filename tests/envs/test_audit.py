@@ -1,8 +1,10 @@
 """The audit: a played day follows from its orders and readings; what the keys' owner alters is found and named."""
 
 import json
+from dataclasses import replace
 from importlib import import_module
 
+import numpy as np
 import pytest
 
 from envs.audit import executors
@@ -112,6 +114,7 @@ def test_what_an_owner_of_all_keys_alters_is_found(tmp_path, monkeypatch, capsys
 
     def forging(original):
         def wrapped(self, drafts, *rest):
+            self.path_list = None  # the delegates look away
             for draft in drafts if self.height >= 30 and not place else ():
                 if draft.kind is kind and alter(draft.body):
                     place.append(self.height + 1)
@@ -135,7 +138,12 @@ def test_what_an_owner_of_all_keys_alters_is_found(tmp_path, monkeypatch, capsys
 
 def test_a_trade_left_out_is_found(tmp_path, monkeypatch):
     original = Scribe.trades
-    monkeypatch.setattr(Scribe, "trades", lambda self, b, period, trades: original(self, b, period, trades)[1:])
+
+    def shortened(self, b, period, trades):
+        columns = {name: getattr(trades, name)[:, 1:] for name in ("buyer", "seller", "wh", "price")}
+        return original(self, b, period, replace(trades, **columns, count=np.maximum(trades.count - 1, 0)))
+
+    monkeypatch.setattr(Scribe, "trades", shortened)
     path = play(tmp_path / "short.sqlite", cycles=60)
     monkeypatch.undo()
     difference = audit_file(path, [executors(SCENARIO, [])]).difference
