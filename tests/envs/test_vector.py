@@ -92,9 +92,10 @@ def test_three_chains_name_and_punish_the_same_producers_with_and_without_a_ledg
     assert outcomes[0] == outcomes[1] == outcomes[2]
     doubled = [t for t in traces if len(t.refused[0]) > len(set(t.refused[0]))]
     assert doubled, "nobody was refused in two chains of one period: the test shows nothing"
-    penalty_ppm = round(core.world.scenario.standing.forged_block_penalty * PPM)
+    standing = core.world.scenario.standing
+    penalty_ppm, first_ppm = round(standing.forged_block_penalty * PPM), round(standing.initial_credit * PPM)
     for t in doubled:
-        before = traces[t.period - 1].credit_ppm[0] if t.period else np.full_like(t.credit_ppm[0], PPM)
+        before = traces[t.period - 1].credit_ppm[0] if t.period else np.full_like(t.credit_ppm[0], first_ppm)
         assert (before - t.credit_ppm[0]).max() <= penalty_ppm  # refused twice, punished once
 
 
