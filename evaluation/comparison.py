@@ -30,7 +30,7 @@ TABLES = {
         "community_welfare", "trading_gain", "trading_efficiency", "matching_efficiency", "traded_share",
     ),
     "Prices, and income against surplus power online": (
-        "mean_price", "price_volatility", "sellers_gain", "buyers_saving", "prosumers_gain",
+        "mean_price", "price_volatility", "sellers_trade_gain", "buyers_trade_saving", "prosumers_gain",
     ),
     "Fairness and concentration": ("gain_jain_index", "gain_gini", "sellers_concentration", "buyers_concentration"),
     "Other sides and the grid": (

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from envs.types import AGGREGATOR_SHORTFALL, USER_SHORTFALL
+from envs.types import AGGREGATOR_SHORTFALL, CHARGE, DEFICIT, SURPLUS, TRADE, USER_SHORTFALL
 from envs.world import World
-from evaluation.daybook import DayBook
+from evaluation.daybook import AMOUNT, FLOW, PAYEE, PAYER, DayBook
 from evaluation.measures.base import Metric, Value, currency, flow_sum, kwh, ratio, supplier_only
 
 if TYPE_CHECKING:
@@ -63,11 +64,20 @@ def gain(world: World, book: DayBook) -> np.ndarray:
     return np.asarray(book.balance[: book.sites] - supplier_only(world, book))
 
 
-def _gain_percent(world: World, book: DayBook, sell: bool) -> Value:
+def trade_gain(world: World, book: DayBook) -> np.ndarray:
+    """(N,) micro-currency earned beyond "surplus power online" by trade alone: without payments for flexibility."""
+    rows = book.payments[np.isin(book.payments[:, FLOW], (TRADE, CHARGE, SURPLUS, DEFICIT))]
+    change = np.zeros_like(book.balance)
+    np.add.at(change, rows[:, PAYER], -rows[:, AMOUNT])
+    np.add.at(change, rows[:, PAYEE], rows[:, AMOUNT])
+    return np.asarray(change[: book.sites] - supplier_only(world, book))
+
+
+def _gain_percent(world: World, book: DayBook, sell: bool, earned: Callable[..., np.ndarray] = gain) -> Value:
     """The gain of the sites that would have earned (or paid) at the tariffs, over what that would have been."""
     reference = supplier_only(world, book)
     who = reference > 0 if sell else reference < 0
-    return ratio(float(gain(world, book)[who].sum()), abs(float(reference[who].sum())))
+    return ratio(float(earned(world, book)[who].sum()), abs(float(reference[who].sum())))
 
 
 def _self_supply(book: DayBook) -> Value:
@@ -184,6 +194,23 @@ METRICS = [
         "%",
         "gain over tariffs of the sites that would pay at tariffs alone, over those payments",
         public=lambda w, b: _gain_percent(w, b, False),
+        better=1,
+    ),
+    Metric(
+        "money",
+        "sellers_trade_gain",
+        "%",
+        "as sellers_gain, by trade alone: what a kWh sold to peers earns beyond feed-in; no payments for flexibility",
+        public=lambda w, b: _gain_percent(w, b, True, trade_gain),
+        better=1,
+    ),
+    Metric(
+        "money",
+        "buyers_trade_saving",
+        "%",
+        "as buyers_saving, by trade alone: what a kWh bought from peers costs less than retail; no payments for "
+        "flexibility",
+        public=lambda w, b: _gain_percent(w, b, False, trade_gain),
         better=1,
     ),
     Metric(

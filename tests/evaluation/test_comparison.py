@@ -78,6 +78,9 @@ def test_the_figures_are_what_the_ledgers_say(out):
     assert market.retail > market.feed_in
     assert rows["feed_in", "matching_efficiency"]["mean"] == 0.0
     assert rows["feed_in", "traded_share"]["mean"] == 0.0
+    for metric in ("sellers_trade_gain", "buyers_trade_saving"):
+        assert rows["feed_in", metric]["mean"] == pytest.approx(0.0, abs=1e-3)
+        assert rows["uniform_price", metric]["mean"] > 0.0
     assert 0.0 < rows["two_stage_double", "matching_efficiency"]["mean"] <= 100.0
     assert rows["two_stage_double", "trading_efficiency"]["mean"] == pytest.approx(100.0)
 

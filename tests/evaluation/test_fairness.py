@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from scipy.optimize import linprog
 
+from envs.types import SURPLUS
+from evaluation.daybook import FLOW, WH
 from evaluation.measures.fairness import achieved_gain, declared_optimum, gini, herfindahl, jain
-from evaluation.measures.market import gain
+from evaluation.measures.market import gain, trade_gain
 
 
 def test_indices_by_hand():
@@ -54,6 +56,19 @@ def test_measures_of_a_run(study):
                 for rows in (book.trades[book.trades[:, 0] == t] for t in np.unique(book.trades[:, 0]))
             ]
             assert part.values["price_volatility"][k] == pytest.approx(np.std(prices) / 1e6, abs=1e-6)
+
+
+def test_what_trade_alone_earns_is_what_the_supplier_loses(study):
+    """Each kWh that stays among peers gains retail less feed-in; what was sold but not there costs the charge again."""
+    for part in study.parts:
+        market = part.scenario.market
+        for run in part.runs:
+            book = run.book
+            injected = int(np.maximum(book.net_wh, 0).sum())
+            kept = injected - int(book.payments[book.payments[:, FLOW] == SURPLUS, WH].sum())
+            twice = int(book.trades[:, 3].sum()) - kept
+            expected = (kept * (market.retail - market.feed_in) - twice * market.network_charge) / 1000
+            assert trade_gain(part.world, book).sum() == pytest.approx(expected, abs=len(book.payments))
 
 
 def test_truthful_limits_leave_the_auction_efficient(study):
