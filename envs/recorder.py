@@ -18,10 +18,10 @@ from envs.records import Scribe, roster_of
 from envs.types import HOURS, PPM, WEEK, Ints, Plan, Quotes, Stage, State, Trace, Trades
 from envs.world import World
 from ledger.chain import Chain
+from ledger.change import Refusal
 from ledger.lottery import Lottery
 from ledger.params import BUSINESSES, DISPATCH, Params
 from ledger.records import Draft
-from ledger.state import Refusal
 from ledger.store import Store
 
 

@@ -21,6 +21,7 @@ from typing import Protocol
 from . import consensus, forgery
 from .blocks import Block, Vote
 from .businesses import NO_HASH, BusinessChain
+from .change import Change, Event, Refusal, refused_producers
 from .check import check_votes, examine
 from .check_records import Examination
 from .checkpoint import Checkpoint
@@ -31,7 +32,7 @@ from .proposal import History, Sheets, assemble, history_drafts, make_records
 from .records import Draft, Kind
 from .roster import AUTHORITY, Roster
 from .signer import Signer
-from .state import ChainState, Change, Event, Refusal, refused_producers
+from .state import ChainState
 
 
 class BlockStore(Protocol):

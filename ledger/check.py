@@ -11,12 +11,13 @@ from __future__ import annotations
 from . import merkle
 from .blocks import Block, Submission, block_digest, records_root, rows_root, submission_digest, trade_root, vote_digest
 from .businesses import NO_HASH, business_of
+from .change import Change, Refusal, refused_producers
 from .check_records import RULES, Examination
 from .faults import FaultCode
 from .identity import Role, verify
 from .params import Signing
 from .records import SENDERS, Kind, Record
-from .state import ChainState, Change, Refusal, refused_producers
+from .state import ChainState
 
 
 def examine(state: ChainState, block: Block) -> Change:

@@ -14,13 +14,14 @@ import numpy as np
 
 from . import contracts
 from .blocks import Block, block_digest, parse_header
+from .change import Change, Event, Link
 from .check_joining import check_admission, check_admitted, check_application, check_conditions
 from .faults import Fault, FaultCode, LedgerFault
 from .identity import Certificate, IdentityError, check_certificate, verify
 from .joining import ALL_TYPES
 from .levels import PRODUCERS
 from .records import PREDECESSOR, Kind, Record
-from .state import ChainState, Change, Event, Link
+from .state import ChainState
 from .weights import MAX_PERIOD_WH, MAX_SHARE_PPM, MAX_WINDOW_CELLS
 
 

@@ -16,13 +16,14 @@ from . import consensus, merkle
 from .blocks import BLOCK_VERSION, Block, Header, Submission, block_digest, records_root, rows_root
 from .blocks import trade_root as trades_root
 from .businesses import BusinessChain
+from .change import Event, Link
 from .check import signed_digest, submission_roots
 from .encoding import Body, encode
 from .identity import sign
 from .params import Signing
 from .records import PREDECESSOR, Draft, Kind, Record
 from .roster import AUTHORITY, Roster
-from .state import ChainState, Event, Link
+from .state import ChainState
 from .weights import Int64Array
 
 History = tuple[Int64Array, Int64Array]  # generated and consumed Wh, [nodes, periods], oldest first

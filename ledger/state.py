@@ -9,14 +9,13 @@ and makes a Change, so a refused block leaves no trace.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import numpy as np
 
 from . import consensus
 from .blocks import Block
 from .businesses import BusinessChain, chains_of
+from .change import Change, Event, Refusal, refused_producers
 from .contracts import Versions
 from .encoding import Body
 from .faults import FaultCode
@@ -24,57 +23,8 @@ from .identity import Certificate, Role, address_of
 from .joining import Admission, Application, Conditions
 from .levels import PRODUCERS, VOTERS
 from .params import Signing, chain_id_of, params_of
-from .records import Kind
 from .turns import Weights
-from .weights import Int64Array, WeightWindow
-
-
-class Refusal(NamedTuple):
-    """A producer's turn that came to nothing: its refused block, or its absence (both byte strings empty)."""
-
-    round: int
-    producer: bytes
-    fault: FaultCode
-    block_hash: bytes
-    signature: bytes
-
-
-class Link(NamedTuple):
-    """A record of an event on the chain."""
-
-    id: bytes
-    height: int
-
-
-Event = dict[Kind, Link]
-
-
-def refused_producers(block: Block) -> list[bytes]:
-    """The producers whose turns before this block came to nothing, in their order."""
-    return [record.body[2] for record in block.records if record.kind is Kind.REFUSAL]
-
-
-@dataclass
-class Change:
-    """What a sound block does to the state."""
-
-    nonces: dict[bytes, int] = field(default_factory=dict)
-    events: dict[int, Event] = field(default_factory=dict)
-    certificates: list[Certificate] = field(default_factory=list)
-    histories: dict[bytes, tuple[Int64Array, Int64Array]] = field(default_factory=dict)
-    revoked: set[int] = field(default_factory=set)
-    verified: list[dict[bytes, tuple[int, int]]] = field(default_factory=list)  # a period each: site -> Wh
-    last_period: int | None = None
-    last_status: int | None = None
-    credits: dict[bytes, int] = field(default_factory=dict)
-    equivocators: set[bytes] = field(default_factory=set)
-    ballots: dict[bytes, bytes] = field(default_factory=dict)
-    readings: dict[bytes, int] = field(default_factory=dict)  # sender -> the last period that it reported
-    contracts: dict[bytes, Versions] = field(default_factory=dict)
-    conditions: Conditions | None = None
-    applications: dict[bytes, Application] = field(default_factory=dict)
-    admissions: dict[bytes, Admission] = field(default_factory=dict)
-    closed: bool = False
+from .weights import WeightWindow
 
 
 class ChainState:

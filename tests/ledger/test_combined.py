@@ -246,6 +246,16 @@ def test_votes_are_for_one_chain(make_combined, roster):
     assert chain.check(trading) is None
 
 
+def test_a_ballot_counts_in_every_chain_that_has_delegates(make_combined, roster):
+    chain = make_combined(siblings=(("trading", "dpos"), ("credit", "dpos")), delegates=1)
+    favourite = roster.members[FIRST].address
+    ballots = [Draft(Kind.BALLOT, node, 0, [favourite]) for node in range(FIRST + 1, len(roster))]
+    before = [block.header.producer for block in chain.seal_height(ballots)]
+    after = [block.header.producer for block in chain.seal_height([])]
+    assert favourite not in before[:2]
+    assert after[:2] == [favourite, favourite]
+
+
 def test_all_chains_close_at_one_height(make_combined, roster):
     chain = grown(make_combined(), 2)
     body = [4, chain.due.record_count + 1, chain.due.head]
