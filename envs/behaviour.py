@@ -1,6 +1,6 @@
 """Where misconduct enters a period: policies emit intentions, behaviours corrupt them for the sites that play them.
 
-A behaviour is a file in ``agents/behaviours`` with any of four functions; what it does not define stays honest. Each
+A behaviour is a file in ``agents/behaviours`` with any of five functions; what it does not define stays honest. Each
 gets
 ``who``, the (B, N) mask of its players, and its ``intensity``; arrays are changed in place.
 
@@ -8,6 +8,7 @@ gets
     deliver(fraction: Floats, who, intensity)   share of an ordered change that is carried out
     meter(claims: Claims, who, intensity)       what the meter reports
     forge(who, intensity) -> Bools              who alters the block when it is their turn to seal one
+    misstate(who, intensity) -> Bools           who does so with the operator, so that every signature holds
 """
 
 from __future__ import annotations
@@ -55,9 +56,9 @@ def claimed(mechanisms: Mechanisms, state: State, energy: Energy) -> Claims:
     return claims
 
 
-def forgers(mechanisms: Mechanisms, state: State) -> Bools:
-    """(B, N) sites that would alter the block they seal."""
+def forgers(mechanisms: Mechanisms, state: State, hook: str = "forge") -> Bools:
+    """(B, N) sites that would alter the block they seal; by ``hook`` misstate those that the operator helps."""
     mask = np.zeros(state.malicious.shape, np.bool_)
-    for index, who in _players(mechanisms, state, "forge"):
-        mask |= mechanisms.behaviours[index].forge(who, mechanisms.intensities[index])
+    for index, who in _players(mechanisms, state, hook):
+        mask |= getattr(mechanisms.behaviours[index], hook)(who, mechanisms.intensities[index])
     return mask

@@ -34,6 +34,7 @@ class _Book:
     chain: Chain | None
     lottery: Lottery | None
     forgers: np.ndarray  # (N,) bool
+    helped: np.ndarray  # (N,) bool: those with the operator's signature, who misstate results
     store: Store | None = None
     pending: list[Draft] = field(default_factory=list)  # readings and results of the period just lived
 
@@ -84,25 +85,26 @@ class Recorder:
         worlds = len(state.seed)
         if self.path is not None and (worlds != 1 or self.mode == "off"):
             raise ValueError("a ledger file needs exactly one world and ledger.mode full or hashes")
-        who = forgers(mechanisms, state)
+        helped = forgers(mechanisms, state, "misstate")
+        who = forgers(mechanisms, state) | helped
         self.books = []
         for b in range(worlds):
             if self.mode == "off" and not who[b].any():
                 continue  # nobody could be punished for a block: no draw is needed
-            self.books.append(self._open(state, b, who[b], periods))
+            self.books.append(self._open(state, b, who[b], helped[b], periods))
 
-    def _open(self, state: State, b: int, who: np.ndarray, periods: int) -> _Book:
+    def _open(self, state: State, b: int, who: np.ndarray, helped: np.ndarray, periods: int) -> _Book:
         world, roster, params = self.world, roster_of(self.world), params_of(self.world)
         name = f"{world.scenario.name}/{int(state.seed[b])}/{int(state.episode[b])}/{periods}".encode()
         history = week_before(world, int(state.day[b]))
         start_s = int(state.day[b]) * 86_400
         scribe = Scribe(world, roster)
         if self.mode == "off":
-            return _Book(b, scribe, None, Lottery(params, roster, history, name, start_s), who)
+            return _Book(b, scribe, None, Lottery(params, roster, history, name, start_s), who, helped)
         store = Store.create(self.path) if self.path is not None else None
         chain = Chain.create(params, roster, history, [*scribe.contracts(), *scribe.sites()], start_s, name, store)
         chain.path_list = scribe.path_list.of
-        return _Book(b, scribe, chain, None, who, store)
+        return _Book(b, scribe, chain, None, who, helped, store)
 
     def seal(
         self, state: State, stage: Stage, quotes: Quotes, trades: Trades, plan: Plan, joined: np.ndarray
@@ -139,7 +141,7 @@ class Recorder:
             if book.chain is None:
                 continue
             # Nobody forges a closing block: there is no later period in which it could be punished.
-            book.chain.seal_height(book.pending)
+            book.chain.seal_height(book.pending, executed=book.pending)
             book.chain.close(book.scribe.eno, book.scribe.last_accounts())
             self.heads.append(book.chain.head)
             if book.store is not None:
@@ -169,26 +171,31 @@ def _produce(book: _Book, drafts: list[Draft]) -> tuple[int, list[int]]:
     assert book.chain is not None
     refused: list[int] = []
     for _ in book.chain.state.chains:
-        site, turned_away = _seal_one(book.chain, book.forgers, drafts)
+        site, turned_away = _seal_one(book, book.chain, drafts)
         refused += turned_away
     return site, refused
 
 
-def _seal_one(chain: Chain, forging: np.ndarray, drafts: list[Draft]) -> tuple[int, list[int]]:
-    """Draw producers until one seals an honest block of the chain that is due; (its site, the sites refused)."""
+def _seal_one(book: _Book, chain: Chain, drafts: list[Draft]) -> tuple[int, list[int]]:
+    """Draw producers until one seals an honest block of the chain that is due; (its site, the sites refused).
+
+    ``drafts`` are also what every validator executes from the same forecasts, orders and readings; in a simulation that
+    is computed once.
+    """
     refused: list[int] = []
     refusals: list[Refusal] = []
     while True:
         draw = chain.draw(refusals)
         site = chain.roster.index_of[draw.producer]
-        if site >= len(forging) or not forging[site]:
+        if site >= len(book.forgers) or not book.forgers[site]:
             break
         candidate = chain.propose(drafts, draw, refusals)
-        forged = chain.forge(candidate)
-        fault = chain.check_candidate(forged, candidate)
+        helped = book.helped[site]  # the sender signs what is altered: only the contracts contradict it
+        forged = chain.misstate(candidate) if helped else chain.forge(candidate)
+        fault = chain.check_candidate(forged, forged if helped else candidate, drafts)
         if fault is None:
             raise AssertionError(f"a forged block of site {site} passed the check")
         refusals.append(chain.refuse(forged, fault))
         refused.append(site)
-    chain.seal(drafts, draw, refusals)
+    chain.seal(drafts, draw, refusals, executed=drafts)
     return site, refused

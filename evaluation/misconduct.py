@@ -120,7 +120,21 @@ def _forging(part: Part, index: int) -> tuple[str, int, int, str, str]:
     )
 
 
-_JUDGES = {"meter": _metering, "deliver": _delivering, "quote": _quoting, "forge": _forging}
+def _misstating(part: Part, index: int) -> tuple[str, int, int, str, str]:
+    turns = [forged_turns(run, "misstate") for run in part.runs]
+    return (
+        "with the operator, sign another result of a contract in a block of one's own",
+        sum(tried for tried, _ in turns),
+        sum(refused for _, refused in turns),
+        "Nobody: a turn was lost and the next producer drawn; no money moved.",
+        "The validators execute the contracts themselves. All signatures hold, the result does not; the block is "
+        f"refused and credit falls by {100 * part.scenario.standing.forged_block_penalty:g} points.",
+    )
+
+
+_JUDGES = {
+    "meter": _metering, "deliver": _delivering, "quote": _quoting, "forge": _forging, "misstate": _misstating,
+}  # fmt: skip
 
 
 def _each(part: Part, total: float) -> float:

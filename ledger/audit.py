@@ -17,28 +17,16 @@ from typing import Any, NamedTuple, Protocol
 
 from .blocks import Block
 from .businesses import business_of
-from .encoding import Body, Value
-from .records import SCHEMAS, Field, Kind, Record
+from .execution import Expected, parting, text
+from .records import Kind, Record
 from .store import Store
 
 GROUP = "gridpact.contracts"
 DEFAULT = "envs.audit:executors"
-LINKS = frozenset(("previous", "trail"))  # record ids: filled in by the chain and checked by `verify`
-SHOWN = 80  # characters of a value in a message
 
 
 class AuditError(ValueError):
     """The audit cannot be made: no such executors, or a scenario that they refuse."""
-
-
-class Expected(NamedTuple):
-    """A record that re-execution leads to, and the contract that says so. Links may be left empty."""
-
-    contract: str
-    kind: Kind
-    sender: bytes  # 20-byte address
-    event: int
-    body: Body
 
 
 class Execution(NamedTuple):
@@ -181,57 +169,15 @@ def _compare(sealed: Sealed, execution: Execution) -> tuple[int, Difference] | N
     recorded = [(n, record) for n, record in enumerate(sealed.records) if record.kind in execution.kinds]
     for place, due in zip_longest(recorded, execution.expected):
         if place is None:
-            missing = (due.contract, due.kind.name, "record", "missing", _text(due.body))
+            missing = (due.contract, due.kind.name, "record", "missing", text(due.body))
             return len(sealed.records), Difference(sealed.height, None, *missing)
         number, record = place
         business, position = sealed.places[number]
         if due is None:
-            parts: tuple[str, str, str] | None = ("record", _text(record.body), "none")
+            parts: tuple[str, str, str] | None = ("record", text(record.body), "none")
             contract = execution.contract
         else:
-            parts, contract = _parting(record, due), due.contract
+            parts, contract = parting(record, due), due.contract
         if parts is not None:
             return number, Difference(sealed.height, position, contract, record.kind.name, *parts, business)
     return None
-
-
-def _parting(record: Record, due: Expected) -> tuple[str, str, str] | None:
-    """Name, recorded and executed value of the first field that differs."""
-    for name, mine, theirs in (
-        ("kind", record.kind.name, due.kind.name),
-        ("sender", record.sender, due.sender),
-        ("event", record.event, due.event),
-    ):
-        if mine != theirs:
-            return name, _text(mine), _text(theirs)
-    for field, value, expected in zip(SCHEMAS[record.kind], record.body, due.body, strict=True):
-        if value != expected and not (field.name in LINKS and not expected):
-            return _narrow(field, value, expected)
-    return None
-
-
-def _narrow(field: Field, value: Any, expected: Any) -> tuple[str, str, str]:
-    """Down to the first row and column that differ."""
-    if not isinstance(value, list) or not isinstance(expected, list):
-        return field.name, _text(value), _text(expected)
-    for row, (mine, theirs) in enumerate(zip_longest(value, expected)):
-        if mine == theirs:
-            continue
-        name = f"{field.name}[{row}]"
-        if not field.columns or mine is None or theirs is None:
-            return name, _text(mine), _text(theirs)
-        column = next(c for c in range(len(field.columns)) if mine[c] != theirs[c])
-        return f"{name}.{field.columns[column]}", _text(mine[column]), _text(theirs[column])
-    raise AssertionError("two equal lists were compared as different")
-
-
-def _text(value: Value | str | None) -> str:
-    if value is None:
-        return "missing"
-    if isinstance(value, list):
-        text = "[" + ", ".join(map(_text, value)) + "]"
-    elif isinstance(value, bytes):
-        text = value.decode() if value.isascii() and value.decode().isprintable() and value else value.hex() or "empty"
-    else:
-        text = str(value)
-    return text if len(text) <= SHOWN else text[:SHOWN] + "…"

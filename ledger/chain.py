@@ -26,6 +26,7 @@ from .check import check_votes, examine
 from .check_records import Examination
 from .checkpoint import Checkpoint
 from .encoding import Body
+from .execution import RESULTS, Expected, result_fault
 from .faults import Fault, FaultCode, LedgerFault
 from .params import Params, Signing, genesis_body
 from .proposal import History, Sheets, assemble, history_drafts, make_records
@@ -151,10 +152,12 @@ class Chain:
             found = self._sheets = Sheets(self.state, self.roster, drafts, self._sealed)
         return found
 
-    def check_candidate(self, block: Block, submitted: Block | None = None) -> Fault | None:
+    def check_candidate(
+        self, block: Block, submitted: Block | None = None, executed: Sequence[Draft] | None = None
+    ) -> Fault | None:
         """The first fault of a block before the vote. With signing "none" no signature can tell a forged
         record from its sender's; `submitted`, the honest candidate, then stands for what the senders know
-        they submitted.
+        they submitted. `executed` holds the contract results of the height as the validators execute them.
         """
         try:
             examine(self.state, block)
@@ -162,13 +165,25 @@ class Chain:
         except LedgerFault as refused:
             return refused.fault
         if submitted is None:
-            return None
+            return self._result_fault(block, executed)
         mine, theirs = ([record.raw for record in each.records] for each in (submitted, block))
         for position, (due, found) in enumerate(zip_longest(mine, theirs)):
             if due != found:
                 detail = "the records are not what their senders submitted"
                 return Fault(FaultCode.SUBMISSION, block.header.height, detail, position)
-        return None
+        return self._result_fault(block, executed)
+
+    def _result_fault(self, block: Block, executed: Sequence[Draft] | None) -> Fault | None:
+        """The first contract result of a candidate that is not what the validators executed."""
+        if executed is None:
+            return None
+        kinds, members = self.state.due.kinds & RESULTS, self.roster.members
+        expected = [
+            Expected("contract", Kind(draft.kind), members[draft.sender].address, draft.event, draft.body)
+            for draft in map(Draft._make, executed)
+            if draft.kind in kinds
+        ]
+        return result_fault(block.records, expected, block.header.height)
 
     def check(self, block: Block) -> Fault | None:
         """The first fault of a voted block as the next one of this chain; None when it is sound."""
@@ -188,21 +203,28 @@ class Chain:
         self._take(block, change)
 
     def seal(
-        self, drafts: Sequence[Draft], draw: consensus.Draw | None = None, refusals: Sequence[Refusal] = ()
+        self,
+        drafts: Sequence[Draft],
+        draw: consensus.Draw | None = None,
+        refusals: Sequence[Refusal] = (),
+        executed: Sequence[Draft] | None = None,
     ) -> Block:
         """Propose, check once, vote, store and take the block that is due; LedgerFault when the drafts make no
-        sound block.
+        sound block, or other contract results than those `executed`.
         """
-        return self.seal_candidate(self.propose(drafts, draw, refusals))
+        return self.seal_candidate(self.propose(drafts, draw, refusals), executed)
 
-    def seal_height(self, drafts: Sequence[Draft]) -> list[Block]:
+    def seal_height(self, drafts: Sequence[Draft], executed: Sequence[Draft] | None = None) -> list[Block]:
         """Seal a block of every chain, the main chain's last."""
-        return [self.seal(drafts) for _ in self.state.chains]
+        return [self.seal(drafts, executed=executed) for _ in self.state.chains]
 
-    def seal_candidate(self, candidate: Block) -> Block:
+    def seal_candidate(self, candidate: Block, executed: Sequence[Draft] | None = None) -> Block:
         """Check a candidate once, let the committee vote, store and take it."""
         change = examine(self.state, candidate)
         self._check_paths(candidate)
+        fault = self._result_fault(candidate, executed)
+        if fault is not None:
+            raise LedgerFault(fault)
         block = candidate.with_votes(self._votes(candidate))
         self._take(block, change)
         return block
@@ -222,6 +244,10 @@ class Chain:
     def forge(self, block: Block, position: int | None = None, body: Body | None = None) -> Block:
         """A copy of a candidate that its producer changed in its own favour; see `forgery.forge`."""
         return forgery.forge(self.state, self.roster, block, position, body)
+
+    def misstate(self, block: Block) -> Block:
+        """A copy of a candidate in which producer and operator signed another result; see `forgery.misstate`."""
+        return forgery.misstate(self.state, self.roster, block, self._sheets)
 
     def refuse(self, block: Block, fault: Fault) -> Refusal:
         """The evidence of a refused candidate, for the next draw and the next producer's REFUSAL record."""

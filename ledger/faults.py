@@ -49,6 +49,7 @@ class FaultCode(IntEnum):
     JOINING = 38
     STATUS = 39
     PATHS = 40
+    EXECUTION = 41
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from .check import signed_digest, submission_roots
 from .consensus import Draw
 from .encoding import Body
 from .identity import Role, sign
-from .proposal import assemble, make_records
+from .proposal import Sheets, assemble, make_records
 from .records import SCHEMAS, Draft, Kind, Record
 from .roster import Roster
 from .state import ChainState
@@ -88,12 +88,35 @@ def forge(
             position, body = found
     if position is not None:
         old = records[position]
-        records[position] = Record.create(
-            old.chain_id, old.kind, old.sender, old.nonce, old.expiry, old.event, old.body if body is None else body
-        )
+        records[position] = _rewritten(old, old.body if body is None else body, old.nonce)
     draw = Draw(producer, block.header.round, block.header.nonce, block.header.draw_hash)
     submissions = _submissions(state, roster, records, block.submissions, producer)
     return assemble(state, roster, records, draw, submissions)
+
+
+def misstate(state: ChainState, roster: Roster, block: Block, sheets: Sheets | None) -> Block:
+    """A copy of a candidate in which producer and operator agreed on another contract result: every signature holds.
+
+    A payment, a credit or a trade is raised in the producer's favour, or invented where there is none. `sheets` hold
+    what everybody gives the other chains. ValueError where the producer is the only node.
+    """
+    producer, records = block.header.producer, list(block.records)
+    kinds = (Kind.SETTLEMENT, Kind.ATX, Kind.CREDIT, Kind.TRADE)
+    places = [n for n, record in enumerate(records) if record.kind in kinds and record.sender != producer]
+    found = in_own_favour([records[n] for n in places], producer)
+    if found is None:
+        made = _invention(state, roster, producer)
+        nonce = max((record.nonce + 1 for record in records if record.sender == made.sender), default=made.nonce)
+        records.append(_rewritten(made, made.body, nonce))
+    else:
+        place = places[found[0]]
+        records[place] = _rewritten(records[place], found[1], records[place].nonce)
+    draw = Draw(producer, block.header.round, block.header.nonce, block.header.draw_hash)
+    return assemble(state, roster, records, draw, sheets=sheets)
+
+
+def _rewritten(old: Record, body: Body, nonce: int) -> Record:
+    return Record.create(old.chain_id, old.kind, old.sender, nonce, old.expiry, old.event, body)
 
 
 def _invention(state: ChainState, roster: Roster, producer: bytes) -> Record:

@@ -62,7 +62,7 @@ def deliveries(book: DayBook) -> Deliveries:
 
 
 def plays(run: RunResult, hook: str) -> Bools:
-    """(N,) sites whose behaviour touches this part of a period (quote, deliver, meter, forge)."""
+    """(N,) sites whose behaviour touches this part of a period (quote, deliver, meter, forge, misstate)."""
     who = np.zeros(len(run.truth.malicious), np.bool_)
     for index, behaviour in enumerate(run.behaviours):
         if hook in behaviour.hooks:
@@ -70,9 +70,9 @@ def plays(run: RunResult, hook: str) -> Bools:
     return who
 
 
-def forged_turns(run: RunResult) -> tuple[int, int]:
+def forged_turns(run: RunResult, hook: str = "forge") -> tuple[int, int]:
     """(turns in which a forger was drawn, of these refused). Every turn of a forger is an attempt."""
-    forgers = plays(run, "forge")
+    forgers = plays(run, hook)
     refused = int(forgers[run.book.refusals[:, 1]].sum())
     drawn = run.book.producers[run.book.producers >= 0]
     sealed = int(forgers[drawn[drawn < len(forgers)]].sum())
@@ -192,8 +192,8 @@ METRICS = [
         "conduct",
         "forged_blocks",
         "blocks",
-        "turns in which a forging producer was drawn",
-        private=lambda w, r: float(forged_turns(r)[0]),
+        "turns in which a forging producer was drawn, with the operator's help or without",
+        private=lambda w, r: float(forged_turns(r)[0] + forged_turns(r, "misstate")[0]),
         summary=True,
     ),
     Metric(

@@ -5,6 +5,7 @@ import pytest
 
 from envs import plugins
 from envs.types import FLOWS
+from ledger.faults import FaultCode
 from ledger.merkle import EMPTY_ROOT
 from ledger.records import Kind
 from ledger.store import Store
@@ -157,3 +158,22 @@ def test_a_new_mechanism_behaviour_or_grid_is_one_file(tmp_path):
     assert sum(int(t.verdict.caught.sum()) for t in traces) > 0
     assert "everybody_pays" in plugins.names("market", [tmp_path], "clear")
     assert "everybody_pays" not in plugins.names("market")
+
+
+@pytest.mark.parametrize("mode", ["full", "hashes"])
+def test_results_falsified_with_the_operator_are_refused_and_punished(tmp_path, mode):
+    """The operator signs what the producer asks for; the validators' own execution contradicts it."""
+    overrides = {"malicious": {"false_settlement": {"count": 12}}, "ledger": {"mode": mode}}
+    core, traces, blocks = played(tmp_path, "rural_day", overrides, 12)
+    refusals = [record.body for block in blocks for record in block.records if record.kind is Kind.REFUSAL]
+    assert len(refusals) >= 5
+    assert {body[3] for body in refusals} == {FaultCode.EXECUTION}
+    culprits = np.flatnonzero(core.state.malicious[0] == 0)
+    refused = {site for trace in traces for site in trace.refused[0]}
+    assert refused
+    assert refused <= set(culprits.tolist())
+    assert traces[-1].credit_ppm[0, list(refused)].max() < traces[-1].credit_ppm[0].max()
+    twin = core_of("rural_day", {"ledger": {"mode": "off"}, "malicious": overrides["malicious"]}, 12)
+    again = episode(twin, by_rules(twin), (1,))
+    assert [trace.refused for trace in again] == [trace.refused for trace in traces]
+    assert np.array_equal(twin.state.balance, core.state.balance)
