@@ -18,7 +18,7 @@ from envs.world import World
 @njit(cache=True)
 def _share(routes, site_bus, buyer, seller, wh, count, net_wh, trade_loss, exchange_loss):
     worlds, sites = net_wh.shape
-    flow, left = np.empty(len(routes.hop)), np.empty(sites)
+    flow, left = np.empty(len(routes.child)), np.empty(sites)
     for b in range(worlds):
         n = count[b]
         flow[:] = 0.0

@@ -103,3 +103,12 @@ def test_the_rule_moves_nothing_but_the_charges():
 def test_an_unknown_rule_is_refused():
     with pytest.raises(SettingsError, match=r"network_charge_rule.*flat.*distance"):
         load_scenario("tiny", {"market": {"network_charge_rule": "zonal"}})
+
+
+def test_a_net_with_loops_has_paths_and_shares_too(tmp_path):
+    core = core_of("ring", BY_DISTANCE, 56, str(tmp_path / "ring.sqlite"))
+    traces = episode(core, by_rules(core), (1,))
+    assert sum(int(trace.trades.count[0]) for trace in traces) > 20
+    assert any(trace.transport.trade_loss_wh.any() for trace in traces)
+    settings = ["market.network_charge_rule=distance"]
+    assert audit_file(tmp_path / "ring.sqlite", [executors("ring", settings)]).difference is None

@@ -20,20 +20,22 @@ from envs.grid.sweep import PowerFlow
 from envs.types import HOURS
 from tests.grid.conftest import CASE33, RURAL, TINY
 
-CASES = (TINY, RURAL, CASE33, "case:six_node", "pandapower:create_kerber_dorfnetz")
+CASES = ("case:ring", TINY, RURAL, CASE33, "case:six_node", "pandapower:create_kerber_dorfnetz")
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_paths_and_distances_are_those_of_the_graph(name: str) -> None:
     feeder = load_feeder(name)
     routes, graph = routes_of(feeder), networkx.Graph()
-    for bus in range(1, feeder.bus_count):
-        graph.add_edge(int(feeder.parent[bus]), bus, weight=abs(feeder.z[bus]))
+    for (upper, lower), z in zip(feeder.ends[1:].tolist(), feeder.z[1:], strict=True):
+        graph.add_edge(upper, lower, weight=abs(z))
     paths = dict(networkx.all_pairs_dijkstra_path(graph))
     lengths = dict(networkx.all_pairs_dijkstra_path_length(graph))
     for start in range(feeder.bus_count):
         for goal in range(feeder.bus_count):
-            assert path_of(routes, start, goal) == paths[start][goal]
+            path = path_of(routes, start, goal)
+            assert networkx.path_weight(graph, path, "weight") == pytest.approx(lengths[start][goal], rel=1e-12)
+            assert feeder.branch_count > feeder.bus_count or path == paths[start][goal]
             assert routes.distance_pu[start, goal] == pytest.approx(lengths[start][goal], rel=1e-12)
     assert (routes.distance_pu == routes.distance_pu.T).all()
 
@@ -44,7 +46,7 @@ def random_uses(routes, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def flows_of(routes, ends: np.ndarray, wh: np.ndarray) -> np.ndarray:
-    flow = np.zeros(len(routes.hop))
+    flow = np.zeros(len(routes.child))
     for (start, goal), energy in zip(ends, wh, strict=True):
         carry(routes, start, goal, energy, flow)
     return flow
@@ -94,3 +96,13 @@ def test_the_flat_charge_is_that_of_the_mean_way_to_the_upper_grid_and_the_most(
 def test_a_net_of_one_bus_charges_nothing() -> None:
     routes = routes_of(load_feeder(TINY))
     assert (charges_by_distance(routes, 0.0, 20_000) == 0).all()
+
+
+def test_a_branch_that_closes_a_loop_is_a_path_where_it_is_the_shorter_way() -> None:
+    feeder = load_feeder("case:ring")
+    routes, tie = routes_of(feeder), [feeder.bus_named("north 1"), feeder.bus_named("south 2")]
+    assert path_of(routes, *tie) == tie
+    flow = np.zeros(feeder.branch_count)
+    carry(routes, *tie, 400.0, flow)
+    assert np.flatnonzero(flow).tolist() == [int(np.flatnonzero(feeder.branch_name == "cable tie")[0])]
+    assert losses_of(routes, flow, HOURS) == pytest.approx(loss_share(routes, *tie, 400.0, flow, HOURS))
