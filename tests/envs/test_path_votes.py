@@ -35,9 +35,9 @@ class Liar:
         self.address = b""
         self.turns = []  # (cycle, producer) of the trading chain's blocks after the lie
 
-    def __call__(self, chain, forging, drafts):
+    def __call__(self, book, chain, drafts):
         if chain.due.name != "trading":
-            return self.seal(chain, forging, drafts)
+            return self.seal(book, chain, drafts)
         trading, refusals = chain.due, []
         if not self.address and any(draft.kind is Kind.PATHS for draft in drafts):
             draw = chain.draw()
