@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import partial
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -16,13 +17,13 @@ from numba import njit
 
 from envs import plugins
 from envs.market.two_stage_double import _clear as two_stage_kernel
-from envs.types import PPM, Orders, Tariffs
+from envs.types import PPM, Offers, Orders, Tariffs
 
 Row = dict[str, Any]
 TARIFFS = Tariffs(80_000, 300_000, True)
 SIZES = (30, 1_000, 100_000)
 SLOW = {"bilateral": 1_000, "stackelberg": 30}  # largest book: time grows with the square, or cube, of the orders
-WORLDS, SITES = 64, 30
+WORLDS, SITES, BIDDERS = 64, 30, 4
 PYMARKET_US = {"p2p": 1_000.0, "muda": 14_300.0}
 
 
@@ -56,7 +57,7 @@ def _repeat(times: int, opening: Any, limit: Any, quantity: Any, requote: Any) -
 
 
 def run() -> list[Row]:
-    """Rows (name, value, unit) of every trading mechanism."""
+    """Rows (name, value, unit) of every mechanism."""
     rows: list[Row] = []
     for orders, times in ((SITES, 500), (1_000, 20), (100_000, 1)):
         spent = best_us(partial(_repeat, times, *book(1, orders))) / times
@@ -72,7 +73,29 @@ def run() -> list[Row]:
         spent = best_us(partial(clear, book(WORLDS, SITES), TARIFFS)) / WORLDS
         label = f"{name}: clearings in {WORLDS} worlds of {SITES}"
         rows.append({"name": label, "value": 1e6 / spent, "unit": "1/s"})
+    for name in plugins.names("market", needs="award"):
+        spent = best_us(partial(_request, plugins.load("market", name, "pay"), offers(WORLDS, BIDDERS))) / WORLDS
+        label = f"{name}: requests awarded and priced in {WORLDS} worlds of {BIDDERS} offers"
+        rows.append({"name": label, "value": 1e6 / spent, "unit": "1/s"})
     return rows + pymarket_rows()
+
+
+def offers(worlds: int, bidders: int, seed: int = 0) -> Offers:
+    """Random sealed offers, (worlds, bidders), of which about half win."""
+    rng = np.random.default_rng(seed)
+    shape = (worlds, bidders)
+    return Offers(
+        price=rng.integers(80_000, 300_001, shape),
+        wh=rng.integers(0, 4_001, shape),
+        effect_ppm=rng.integers(PPM // 2, PPM + 1, shape),
+        credit_ppm=rng.integers(0, PPM + 1, shape),
+        reserve=np.full(worlds, 300_000),
+        asked_wh=np.full(worlds, 1_000 * bidders),
+    )
+
+
+def _request(rule: ModuleType, sealed: Offers) -> None:
+    rule.pay(sealed, rule.award(sealed))
 
 
 def pymarket_rows(seconds: float = 1.0) -> list[Row]:
