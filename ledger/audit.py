@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, Protocol
 
 from .blocks import Block
 from .businesses import business_of
-from .execution import Expected, parting, text
+from .execution import Expected, as_text, parting
 from .records import Kind, Record
 from .store import Store
 
@@ -169,12 +169,12 @@ def _compare(sealed: Sealed, execution: Execution) -> tuple[int, Difference] | N
     recorded = [(n, record) for n, record in enumerate(sealed.records) if record.kind in execution.kinds]
     for place, due in zip_longest(recorded, execution.expected):
         if place is None:
-            missing = (due.contract, due.kind.name, "record", "missing", text(due.body))
+            missing = (due.contract, due.kind.name, "record", "missing", as_text(due.body))
             return len(sealed.records), Difference(sealed.height, None, *missing)
         number, record = place
         business, position = sealed.places[number]
         if due is None:
-            parts: tuple[str, str, str] | None = ("record", text(record.body), "none")
+            parts: tuple[str, str, str] | None = ("record", as_text(record.body), "none")
             contract = execution.contract
         else:
             parts, contract = parting(record, due), due.contract

@@ -285,7 +285,10 @@ class Chain:
         """
         if self.path_list is None or Kind.PATHS not in self.due.kinds:
             return
-        body = self.path_list([record.body for record in block.records if record.kind is Kind.TRADE])
+        try:
+            body = self.path_list([record.body for record in block.records if record.kind is Kind.TRADE])
+        except ValueError as error:  # trades that cannot be routed, as those of nodes that are no sites
+            raise LedgerFault(Fault(FaultCode.PATHS, block.header.height, str(error))) from error
         listed = [(n, record) for n, record in enumerate(block.records) if record.kind is Kind.PATHS]
         if [record.body for _, record in listed] == ([] if body is None else [body]):
             return  # the records are alike, and so are their roots

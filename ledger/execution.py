@@ -58,7 +58,7 @@ def parting(record: Record, due: Expected) -> tuple[str, str, str] | None:
         ("event", record.event, due.event),
     ):
         if mine != theirs:
-            return name, text(mine), text(theirs)
+            return name, as_text(mine), as_text(theirs)
     for field, value, expected in zip(SCHEMAS[record.kind], record.body, due.body, strict=True):
         if value != expected and not (field.name in LINKS and not expected):
             return _narrow(field, value, expected)
@@ -68,24 +68,24 @@ def parting(record: Record, due: Expected) -> tuple[str, str, str] | None:
 def _narrow(field: Field, value: Any, expected: Any) -> tuple[str, str, str]:
     """Down to the first row and column that differ."""
     if not isinstance(value, list) or not isinstance(expected, list):
-        return field.name, text(value), text(expected)
+        return field.name, as_text(value), as_text(expected)
     for row, (mine, theirs) in enumerate(zip_longest(value, expected)):
         if mine == theirs:
             continue
         name = f"{field.name}[{row}]"
         if not field.columns or mine is None or theirs is None:
-            return name, text(mine), text(theirs)
+            return name, as_text(mine), as_text(theirs)
         column = next(c for c in range(len(field.columns)) if mine[c] != theirs[c])
-        return f"{name}.{field.columns[column]}", text(mine[column]), text(theirs[column])
+        return f"{name}.{field.columns[column]}", as_text(mine[column]), as_text(theirs[column])
     raise AssertionError("two equal lists were compared as different")
 
 
-def text(value: Value | str | None) -> str:
+def as_text(value: Value | str | None) -> str:
     """A value as a message shows it, at most SHOWN characters."""
     if value is None:
         return "missing"
     if isinstance(value, list):
-        text = "[" + ", ".join(map(text, value)) + "]"
+        text = "[" + ", ".join(map(as_text, value)) + "]"
     elif isinstance(value, bytes):
         text = value.decode() if value.isascii() and value.decode().isprintable() and value else value.hex() or "empty"
     else:
