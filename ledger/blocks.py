@@ -155,20 +155,9 @@ class Block:
     @classmethod
     def from_bytes(cls, data: bytes) -> Block:
         """The block in `data`; EncodingError where it holds none. Nothing but the form is checked."""
-        value = decode(data)
-        if type(value) is not list or len(value) != 5:
-            raise SchemaError("a block is a list of 5 values")
-        header_raw, signature, votes, submissions, raws = value
-        if type(header_raw) is not bytes or type(signature) is not bytes:
-            raise SchemaError("a block's header and signature are byte strings")
-        if type(raws) is not list or len(raws) > MAX_RECORDS or any(type(raw) is not bytes for raw in raws):
-            raise SchemaError(f"a block's records are a list of at most {MAX_RECORDS} byte strings")
-        return cls(
-            parse_header(header_raw), header_raw, signature,
-            tuple(Vote(*row) for row in _rows(votes, (20, 64), "vote")),
-            _submissions(submissions),
-            tuple(_parse_record(position, raw) for position, raw in enumerate(raws)),
-        )  # fmt: skip
+        header, header_raw, signature, votes, submissions, raws = _parse(data)
+        records = tuple(_parse_record(position, raw) for position, raw in enumerate(raws))
+        return cls(header, header_raw, signature, votes, submissions, records)
 
     def with_votes(self, votes: Sequence[Vote]) -> Block:
         """The same block with these votes."""
@@ -180,6 +169,37 @@ class Block:
             self.submissions,
             self.records,
         )
+
+
+def _parse(data: bytes) -> tuple[Header, bytes, bytes, tuple[Vote, ...], tuple[Submission, ...], list[bytes]]:
+    """Header and its bytes, producer's signature, votes, submissions and the records' bytes of a stored block."""
+    value = decode(data)
+    if type(value) is not list or len(value) != 5:
+        raise SchemaError("a block is a list of 5 values")
+    header_raw, signature, votes, submissions, raws = value
+    if type(header_raw) is not bytes or type(signature) is not bytes:
+        raise SchemaError("a block's header and signature are byte strings")
+    if type(raws) is not list or len(raws) > MAX_RECORDS or any(type(raw) is not bytes for raw in raws):
+        raise SchemaError(f"a block's records are a list of at most {MAX_RECORDS} byte strings")
+    cast = tuple(Vote(*row) for row in _rows(votes, (20, 64), "vote"))
+    return parse_header(header_raw), header_raw, signature, cast, _submissions(submissions), raws
+
+
+def claims_of(data: bytes, ledger_id: bytes, place: int) -> list[tuple[bytes, bytes, bytes]]:
+    """Who states to have signed what in a stored block of the `place`-th chain: address, signature, digest.
+
+    ValueError where `data` holds no block; the records are not looked at.
+    """
+    header, header_raw, signature, votes, submissions, _ = _parse(data)
+    block_hash = sha256(header_raw).digest()
+    if header.height >> 64:
+        raise SchemaError(f"height {header.height} is too large")
+    claims = [
+        (each.sender, each.signature, submission_digest(ledger_id, header.height, each.signed_root(place)))
+        for each in submissions
+    ]
+    claims += [(each.validator, each.signature, vote_digest(block_hash)) for each in votes]
+    return [*claims, (header.producer, signature, block_digest(block_hash))]
 
 
 def _submissions(rows: object) -> tuple[Submission, ...]:

@@ -18,7 +18,7 @@ from .export import export_chain, import_chain
 from .identity import display_address
 from .proofs import FORMAT, ProofError, check_proof, prove_in_store
 from .store import Store, StoreError
-from .verify import Verdict, verify_file
+from .verify import CORES, Verdict, verify_file
 from .view import view
 
 Command = Callable[[argparse.Namespace], int]
@@ -61,7 +61,7 @@ def _judge(verdict: Verdict, as_json: bool) -> int:
 def verify(options: argparse.Namespace) -> int:
     """Check a whole file."""
     checkpoint = None if options.checkpoint is None else Checkpoint.read(options.checkpoint)
-    return _judge(verify_file(options.path, not options.open, options.head, checkpoint), options.json)
+    return _judge(verify_file(options.path, not options.open, options.head, checkpoint, CORES), options.json)
 
 
 def audited(options: argparse.Namespace) -> int:
@@ -72,7 +72,7 @@ def audited(options: argparse.Namespace) -> int:
         raise
     except ValueError as error:  # the scenario is refused by the executors' own settings
         raise AuditError(str(error)) from error
-    verdict = verify_file(options.path, not options.open, options.head)
+    verdict = verify_file(options.path, not options.open, options.head, cores=CORES)
     if not verdict.sound:
         return _judge(verdict, options.json)
     report = audit_file(options.path, executors)
@@ -223,5 +223,5 @@ def exported(options: argparse.Namespace) -> int:
 
 def imported(options: argparse.Namespace) -> int:
     """Verify an exported chain and store it."""
-    verdict = import_chain(options.source, options.target, closed=not options.open, head=options.head)
+    verdict = import_chain(options.source, options.target, closed=not options.open, head=options.head, cores=CORES)
     return _judge(verdict, options.json)

@@ -63,7 +63,9 @@ def exported_rows(source: str | Path) -> Iterator[tuple[int, bytes]]:
         raise StoreError(f"{source} cannot be read: {error}") from error
 
 
-def import_chain(source: str | Path, target: str | Path, closed: bool = True, head: bytes | None = None) -> Verdict:
+def import_chain(
+    source: str | Path, target: str | Path, closed: bool = True, head: bytes | None = None, cores: int = 1
+) -> Verdict:
     """Verify an exported chain and, if it is sound, write it to the new ledger file `target`.
 
     Nothing is written for an unsound chain. StoreError where `source` is no exported chain or `target` exists.
@@ -72,7 +74,7 @@ def import_chain(source: str | Path, target: str | Path, closed: bool = True, he
     if target.exists():
         raise StoreError(f"{target} exists; a ledger is never written over")
     next(exported_rows(source), None)  # no exported chain at all: an error, not a verdict
-    verdict = verify_rows(exported_rows(source), closed, head)
+    verdict = verify_rows(exported_rows(source), closed, head, cores=cores)
     if not verdict.sound:
         return verdict
     partial = target.with_name(f"{target.name}.partial")

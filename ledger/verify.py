@@ -10,21 +10,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from .blocks import Block, vote_digest
-from .check import check_votes, examine, signed_digest
+from .ahead import Ahead
+from .blocks import Block
+from .check import check_votes, examine
 from .checkpoint import Checkpoint
 from .faults import Fault, FaultCode, LedgerFault
-from .identity import verify
 from .records import Kind
 from .state import ChainState
 from .store import Store, StoreError
 
 CORES = min(os.cpu_count() or 1, 8)
-LEAST_AHEAD = 64  # signatures of a block that are worth handing out
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,33 +63,8 @@ class Verdict:
         return self.fault is None
 
 
-def _signatures(state: ChainState, block: Block) -> list[tuple[bytes, bytes, bytes]]:
-    """Key, signature and digest of what the check is going to verify, as far as the keys are known."""
-    height = block.header.height
-    signed = [(each.sender, each.signature, signed_digest(state, height, each)) for each in block.submissions]
-    signed += [(vote.validator, vote.signature, vote_digest(block.hash)) for vote in block.votes]
-    keys = [state.public_key(address) for address, _, _ in signed]
-    return [
-        (key, signature, digest) for key, (_, signature, digest) in zip(keys, signed, strict=True) if key is not None
-    ]
-
-
-def _verify_ahead(state: ChainState, block: Block, pool: Executor) -> None:
-    """Verify a block's signatures on all cores; the check then asks for results that are there.
-
-    The curve's arithmetic runs outside the interpreter's lock.
-    """
-    waiting = _signatures(state, block)
-    if len(waiting) >= LEAST_AHEAD:
-        shares = [waiting[core::CORES] for core in range(CORES)]
-        list(pool.map(lambda share: [verify(*each) for each in share], shares))
-
-
-def next_state(state: ChainState | None, row: int, data: bytes, pool: Executor | None = None) -> ChainState:
-    """The state after the stored block `data`, the `row`-th of the ledger; LedgerFault names its first fault.
-
-    pool: threads that share the work of verifying signatures.
-    """
+def next_state(state: ChainState | None, row: int, data: bytes) -> ChainState:
+    """The state after the stored block `data`, the `row`-th of the ledger; LedgerFault names its first fault."""
     number, expected = (0, 0) if state is None else (state.blocks, state.height + 1)
     business = state.due.name if state is not None and len(state.chains) > 1 else ""
     if row != number:
@@ -103,8 +76,6 @@ def next_state(state: ChainState | None, row: int, data: bytes, pool: Executor |
         raise LedgerFault(Fault(FaultCode.ENCODING, expected, str(error), None, business)) from error
     if state is None:
         state = _blank_state(block)
-    elif pool is not None and block.header.height == expected:
-        _verify_ahead(state, block, pool)
     change = examine(state, block)
     check_votes(state, block)
     state.apply(block, change)
@@ -136,16 +107,16 @@ def _meet(checkpoint: Checkpoint, state: ChainState, ended: bool) -> None:
 
 def verify_rows(
     rows: Iterable[tuple[int, bytes]], closed: bool = True, head: bytes | None = None,
-    checkpoint: Checkpoint | None = None,
+    checkpoint: Checkpoint | None = None, cores: int = 1,
 ) -> Verdict:  # fmt: skip
     """Check stored blocks in order. `closed`: the chain must end with its CLOSING record. `head`: the hash it
-    must have. `checkpoint`: what it must pass through.
+    must have. `checkpoint`: what it must pass through. `cores`: how many may verify signatures.
     """
     state: ChainState | None = None
     try:
-        with ThreadPoolExecutor(CORES) as pool:
-            for row, data in rows:
-                state = next_state(state, row, data, pool if CORES > 1 else None)
+        with Ahead(cores) as ahead:
+            for row, data in ahead.rows(rows):
+                ahead.state = state = next_state(state, row, data)
                 if checkpoint is not None:
                     _meet(checkpoint, state, ended=False)
         if checkpoint is not None and state is not None:
@@ -168,12 +139,13 @@ def verify_rows(
 
 
 def verify_file(
-    path: str | Path, closed: bool = True, head: bytes | None = None, checkpoint: Checkpoint | None = None
-) -> Verdict:
-    """Check a ledger file; StoreError when it is missing or no ledger."""
+    path: str | Path, closed: bool = True, head: bytes | None = None, checkpoint: Checkpoint | None = None,
+    cores: int = 1,
+) -> Verdict:  # fmt: skip
+    """Check a ledger file, arguments as `verify_rows`; StoreError when it is missing or no ledger."""
     store = Store.open(path)
     try:
-        return verify_rows(store.rows(), closed, head, checkpoint)
+        return verify_rows(store.rows(), closed, head, checkpoint, cores)
     finally:
         store.close()
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ledger import verify as verification
+from ledger import ahead, identity
 from ledger.__main__ import main
 from ledger.blocks import Block
 from ledger.consensus import Draw
@@ -277,10 +277,9 @@ def test_signatures_verified_ahead_change_no_verdict(finished, monkeypatch, sign
     fields = decode(header)
     fields[2] = 1 << 200  # a height that no digest can hold
     altered.append([*rows[:3], (3, encode([encode(fields), *rest])), *rows[4:]])
-    monkeypatch.setattr(verification, "CORES", 1)
+    monkeypatch.setattr(ahead, "HEAD_START", 1)
     plain = [verify_rows(each) for each in altered]
-    verification.verify.cache_clear()
-    monkeypatch.setattr(verification, "CORES", 2)
-    monkeypatch.setattr(verification, "LEAST_AHEAD", 1)
-    assert [verify_rows(each) for each in altered] == plain
+    for cores in (2, 3):
+        identity.verify.cache_clear()
+        assert [verify_rows(each, cores=cores) for each in altered] == plain
     assert [verdict.sound for verdict in plain] == [True, *([signing == "none"] * 2), False]

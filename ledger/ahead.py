@@ -1,0 +1,177 @@
+"""Signatures verified ahead of the check, by other processes.
+
+Checking a block needs the state before it, its signatures don't: so while one process checks the blocks in their order,
+others verify what the coming blocks state to be signed. (Threads can't: between two signatures of 36 µs each of them
+would wait for the interpreter's lock.) What a helper found sound is attested to `identity.verify`, which then need not
+compute it again; what it didn't find sound, or didn't get to, the check verifies itself. A helper that dies costs time,
+not the verdict.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, NamedTuple
+
+from .blocks import claims_of
+from .identity import address_of, attest, forget_attested, tag_of, verify
+from .params import Signing
+from .state import ChainState
+
+HEAD_START = 24  # blocks that the check verifies alone: the helpers start meanwhile
+MOST_WAITING_BYTES = 1 << 17  # handed to a helper: its answers, a third of that at most, then never fill a pipe
+BYTES_A_SIGNATURE = 600  # the rest of a block's check takes one signature's time for so many of its bytes
+_KEY_BYTES, _ID_BYTES, _TAG_BYTES = 33, 16, 32
+_KEYS, _BLOCK = 0, 1  # kinds of message: ledger id and keys; a block
+
+
+def _sound_tags(data: bytes, ledger_id: bytes, place: int, keys: dict[bytes, bytes], helpers: int) -> list[bytes]:
+    """Tags of sound signatures among a block's first: as many as balance its check, shared with `helpers`."""
+    try:
+        claims = claims_of(data, ledger_id, place)
+    except ValueError:
+        return []  # no block at all: for the check to name
+    quota = (len(claims) + len(data) // BYTES_A_SIGNATURE) * helpers // (helpers + 1)
+    known = [(keys[address], *signed) for address, *signed in claims[:quota] if address in keys]
+    return [tag_of(*each) for each in known if verify(*each)]
+
+
+def serve(source: BinaryIO, sink: BinaryIO, helpers: int) -> None:
+    """Answer messages until the source ends; a block is answered by the number of its tags and the tags."""
+    ledger_id, keys = b"", dict[bytes, bytes]()
+    while head := source.read(6):
+        payload = source.read(int.from_bytes(head[2:], "big"))
+        if head[0] == _KEYS:
+            ledger_id = payload[:_ID_BYTES]
+            found = [payload[at : at + _KEY_BYTES] for at in range(_ID_BYTES, len(payload), _KEY_BYTES)]
+            keys = {address_of(key): key for key in found}
+        else:
+            tags = _sound_tags(payload, ledger_id, head[1], keys, helpers)
+            sink.write(len(tags).to_bytes(4, "big") + b"".join(tags))
+            sink.flush()
+
+
+class _Helper:
+    """Another process that runs `serve`."""
+
+    def __init__(self, helpers: int) -> None:
+        package = str(Path(__file__).resolve().parent.parent)
+        paths = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "ledger.ahead", str(helpers)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
+        )  # fmt: skip
+        self.alive = True
+        self.waiting_bytes = 0
+        self.known_keys = 0
+
+    def send(self, kind: int, place: int, payload: bytes) -> None:
+        """Hand over a message; a helper that is gone is not alive any more."""
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(bytes((kind, place)) + len(payload).to_bytes(4, "big") + payload)
+            self._process.stdin.flush()
+        except OSError:
+            self.alive = False
+
+    def take(self) -> list[bytes]:
+        """The answer for the oldest block handed over; none from a helper that is gone."""
+        assert self._process.stdout is not None
+        head = self._process.stdout.read(4) if self.alive else b""
+        payload = self._process.stdout.read(_TAG_BYTES * int.from_bytes(head, "big"))
+        self.alive = self.alive and len(head) == 4
+        return [payload[at : at + _TAG_BYTES] for at in range(0, len(payload), _TAG_BYTES)]
+
+    def stop(self) -> None:
+        """End the process, whatever it is at."""
+        self._process.kill()
+        self._process.communicate()
+
+
+class _Row(NamedTuple):
+    row: int
+    data: bytes
+    helper: _Helper | None
+
+
+class Ahead:
+    """Runs `cores` - 1 helpers once there are blocks enough; a context manager that ends them.
+
+    state: after the last row, for the caller to set; helpers learn the keys from it.
+    """
+
+    def __init__(self, cores: int) -> None:
+        self.state: ChainState | None = None
+        self._count = cores - 1 if sys.executable else 0
+        self._helpers: list[_Helper] = []
+        self._waiting: deque[_Row] = deque()
+
+    def __enter__(self) -> Ahead:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for helper in self._helpers:
+            helper.stop()
+        forget_attested()
+
+    def rows(self, rows: Iterable[tuple[int, bytes]]) -> Iterator[tuple[int, bytes]]:
+        """The same rows, each with its signatures verified as far as helpers got.
+
+        An error of `rows` is raised when all rows before it were yielded.
+        """
+        failed: ValueError | None = None
+        source = iter(rows)
+        while True:
+            try:
+                row, data = next(source)
+            except StopIteration:
+                break
+            except ValueError as error:
+                failed = error
+                break
+            if self.state is None or self._count < 1 or self.state.signing is Signing.NONE:
+                yield row, data
+                continue
+            if not self._helpers and len(self._waiting) >= HEAD_START:
+                self._helpers = [_Helper(self._count) for _ in range(self._count)]
+            while (helper := self._free()) is None and self._helpers and self._waiting:
+                yield self._oldest()
+            self._hand_out(row, data, helper, self.state)
+        while self._waiting:
+            yield self._oldest()
+        if failed is not None:
+            raise failed
+
+    def _free(self) -> _Helper | None:
+        """The living helper with the least to do, if it may get more."""
+        living = [each for each in self._helpers if each.alive]
+        helper = min(living, key=lambda each: each.waiting_bytes, default=None)
+        return helper if helper is not None and helper.waiting_bytes < MOST_WAITING_BYTES else None
+
+    def _hand_out(self, row: int, data: bytes, helper: _Helper | None, state: ChainState) -> None:
+        if helper is not None:
+            if helper.known_keys != len(state.certificates):
+                keys = [state.authority_key, *(each.public_key for each in state.certificates.values())]
+                helper.send(_KEYS, 0, state.ledger_id + b"".join(keys))
+                helper.known_keys = len(state.certificates)
+            helper.waiting_bytes += len(data)
+            helper.send(_BLOCK, (row - 1) % len(state.chains), data)
+        self._waiting.append(_Row(row, data, helper))
+
+    def _oldest(self) -> tuple[int, bytes]:
+        row, data, helper = self._waiting.popleft()
+        if helper is not None:
+            attest(helper.take())
+            helper.waiting_bytes -= len(data)
+        return row, data
+
+
+if __name__ == "__main__":
+    serve(sys.stdin.buffer, sys.stdout.buffer, int(sys.argv[1]))
