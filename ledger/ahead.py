@@ -15,6 +15,7 @@ import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from select import select
 from types import TracebackType
 from typing import BinaryIO, NamedTuple
 
@@ -23,9 +24,10 @@ from .identity import address_of, attest, forget_attested, tag_of, verify
 from .params import Signing
 from .state import ChainState
 
-HEAD_START = 24  # blocks that the check verifies alone: the helpers start meanwhile
+HEAD_START = 12  # blocks that the check verifies alone: the helpers start meanwhile
+PATIENCE_S = 0.004  # about the time in which the check could do it itself
 MOST_WAITING_BYTES = 1 << 17  # handed to a helper: its answers, a third of that at most, then never fill a pipe
-BYTES_A_SIGNATURE = 600  # the rest of a block's check takes one signature's time for so many of its bytes
+BYTES_A_SIGNATURE = 400  # the rest of a block's check takes one signature's time for so many of its bytes
 _KEY_BYTES, _ID_BYTES, _TAG_BYTES = 33, 16, 32
 _KEYS, _BLOCK = 0, 1  # kinds of message: ledger id and keys; a block
 
@@ -57,35 +59,66 @@ def serve(source: BinaryIO, sink: BinaryIO, helpers: int) -> None:
 
 
 class _Helper:
-    """Another process that runs `serve`."""
+    """Another process that runs `serve`, and what was asked of it: (row, bytes) of every block not answered yet."""
 
     def __init__(self, helpers: int) -> None:
         package = str(Path(__file__).resolve().parent.parent)
         paths = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
         self._process = subprocess.Popen(
             [sys.executable, "-m", "ledger.ahead", str(helpers)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)}, bufsize=0,
         )  # fmt: skip
+        self._answers = b""
+        self._asked: deque[tuple[int, int]] = deque()
         self.alive = True
-        self.waiting_bytes = 0
+        self.late = False
         self.known_keys = 0
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Bytes of the blocks that were not answered."""
+        return sum(size for _, size in self._asked)
+
+    def owes(self, row: int) -> bool:
+        """Whether the answer for a block that was asked is still to come."""
+        return self.alive and bool(self._asked) and self._asked[0][0] <= row
+
+    def ask(self, row: int, place: int, data: bytes) -> None:
+        """Hand over a block, the `place`-th chain's."""
+        self._asked.append((row, len(data)))
+        self.send(_BLOCK, place, data)
 
     def send(self, kind: int, place: int, payload: bytes) -> None:
         """Hand over a message; a helper that is gone is not alive any more."""
         assert self._process.stdin is not None
+        message = memoryview(bytes((kind, place)) + len(payload).to_bytes(4, "big") + payload)
         try:
-            self._process.stdin.write(bytes((kind, place)) + len(payload).to_bytes(4, "big") + payload)
-            self._process.stdin.flush()
+            while message:
+                message = message[self._process.stdin.write(message) :]
         except OSError:
             self.alive = False
 
-    def take(self) -> list[bytes]:
-        """The answer for the oldest block handed over; none from a helper that is gone."""
+    def collect(self, patience_s: float) -> None:
+        """Attest what was answered, after waiting for at most so long; a helper that keeps one waiting is late until
+        it has answered everything.
+        """
         assert self._process.stdout is not None
-        head = self._process.stdout.read(4) if self.alive else b""
-        payload = self._process.stdout.read(_TAG_BYTES * int.from_bytes(head, "big"))
-        self.alive = self.alive and len(head) == 4
-        return [payload[at : at + _TAG_BYTES] for at in range(0, len(payload), _TAG_BYTES)]
+        if not self.alive or not self._asked:
+            return
+        if not select([self._process.stdout], [], [], patience_s)[0]:
+            self.late = self.late or patience_s > 0
+            return
+        chunk = os.read(self._process.stdout.fileno(), MOST_WAITING_BYTES)
+        self.alive = bool(chunk)
+        self._answers += chunk
+        while len(self._answers) >= 4:
+            end = 4 + _TAG_BYTES * int.from_bytes(self._answers[:4], "big")
+            if len(self._answers) < end:
+                break
+            attest(self._answers[at : at + _TAG_BYTES] for at in range(4, end, _TAG_BYTES))
+            self._answers = self._answers[end:]
+            self._asked.popleft()
+        self.late = self.late and bool(self._asked)
 
     def stop(self) -> None:
         """End the process, whatever it is at."""
@@ -161,15 +194,15 @@ class Ahead:
                 keys = [state.authority_key, *(each.public_key for each in state.certificates.values())]
                 helper.send(_KEYS, 0, state.ledger_id + b"".join(keys))
                 helper.known_keys = len(state.certificates)
-            helper.waiting_bytes += len(data)
-            helper.send(_BLOCK, (row - 1) % len(state.chains), data)
+            helper.ask(row, (row - 1) % len(state.chains), data)
         self._waiting.append(_Row(row, data, helper))
 
     def _oldest(self) -> tuple[int, bytes]:
         row, data, helper = self._waiting.popleft()
-        if helper is not None:
-            attest(helper.take())
-            helper.waiting_bytes -= len(data)
+        for each in self._helpers:
+            each.collect(0.0)
+        while helper is not None and helper.owes(row) and not helper.late:
+            helper.collect(PATIENCE_S)
         return row, data
 
 

@@ -23,6 +23,7 @@ BLOCK_VERSION = 2
 MAX_RECORDS = 1 << 16
 _BLOCK_TAG = b"gridpact block"
 _VOTE_TAG = b"gridpact vote"
+_TRADED = (Kind.TRADE, Kind.PATHS)
 _SUBMISSION_TAG = b"gridpact submission"
 
 
@@ -123,7 +124,7 @@ def records_root(records: Sequence[Record]) -> bytes:
 
 def trade_root(records: Sequence[Record]) -> bytes:
     """Paper 002's transaction tree, over trades and their paths alone (paper 003's H_block); empty: the Null root."""
-    return merkle.root([record.id for record in records if record.kind in (Kind.TRADE, Kind.PATHS)])
+    return merkle.remembered_root(tuple([record.id for record in records if record.kind in _TRADED]))
 
 
 @dataclass(frozen=True)

@@ -219,7 +219,7 @@ def _check_records(work: Examination) -> None:
     chain_id, kinds, earlier = chain.chain_id, chain.kinds, chain.nonces
     roles: dict[bytes, Role | None] = {}  # of the senders met so far
     for position, record in enumerate(work.block.records):
-        own_chain_id, kind, sender, nonce, expiry, *_ = record
+        own_chain_id, kind, sender, nonce, expiry, _, _, _, _ = record
         if own_chain_id != chain_id:
             work.refuse(FaultCode.CHAIN_ID, "record of another chain", position)
         if kind not in kinds:

@@ -62,11 +62,14 @@ def make_records(
     height = state.height + 1
     expiry = height + state.params.record_lifetime_blocks
     chain_id, create = chain.chain_id, Record.create
+    addresses: dict[int, bytes] = {}
     nonces: dict[bytes, int] = {}
     events: dict[int, Event] = {}
     records = []
     for kind, index, event, draft in drafts:
-        sender = roster.member(index).address
+        if index not in addresses:
+            addresses[index] = roster.member(index).address
+        sender = addresses[index]
         nonce = nonces.get(sender) or chain.nonces.get(sender, 0)
         nonces[sender] = nonce = nonce + 1
         if kind in PREDECESSOR:

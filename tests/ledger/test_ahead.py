@@ -44,6 +44,7 @@ def test_a_helper_attests_the_sound_signatures(finished):
 def test_the_check_takes_what_helpers_found(finished, monkeypatch):
     rows, taken = rows_of(finished["record"][0]), []
     monkeypatch.setattr(ahead, "HEAD_START", 1)
+    monkeypatch.setattr(ahead, "PATIENCE_S", 30.0)
     monkeypatch.setattr(ahead, "attest", lambda tags: (taken.extend(tags), identity.attest(tags)))
     identity.verify.cache_clear()
     assert verify_rows(rows, cores=2).sound

@@ -278,6 +278,7 @@ def test_signatures_verified_ahead_change_no_verdict(finished, monkeypatch, sign
     fields[2] = 1 << 200  # a height that no digest can hold
     altered.append([*rows[:3], (3, encode([encode(fields), *rest])), *rows[4:]])
     monkeypatch.setattr(ahead, "HEAD_START", 1)
+    monkeypatch.setattr(ahead, "PATIENCE_S", 30.0)
     plain = [verify_rows(each) for each in altered]
     for cores in (2, 3):
         identity.verify.cache_clear()
