@@ -179,12 +179,9 @@ def test_results_falsified_with_the_operator_are_refused_and_punished(tmp_path, 
     assert np.array_equal(twin.state.balance, core.state.balance)
 
 
-@pytest.mark.parametrize("behaviour", ["forging_producer", "false_settlement"])
-def test_an_invented_trade_of_nobodys_is_refused_by_its_path(tmp_path, behaviour):
-    """Where peers do not trade, a forger invents a sale by the operator, which no path joins to a site."""
-    overrides = {
-        "market": {"trading": "feed_in"}, "malicious": {behaviour: {"count": 6}}, "ledger": {"mode": "hashes"},
-    }  # fmt: skip
-    _, _, blocks = played(tmp_path, "tiny", overrides, 12)
+def test_an_invented_trade_of_nobodys_is_refused_by_its_path(tmp_path):
+    """Where peers do not trade, operator and producer invent a sale by the operator, which no path joins to a site."""
+    overrides = {"market": {"trading": "feed_in"}, "malicious": {"false_settlement": {"count": 6}}}
+    _, _, blocks = played(tmp_path, "tiny", overrides | {"ledger": {"mode": "hashes"}}, 12)
     faults = {record.body[3] for block in blocks for record in block.records if record.kind is Kind.REFUSAL}
-    assert FaultCode.PATHS in faults
+    assert faults == {FaultCode.PATHS, FaultCode.EXECUTION}
