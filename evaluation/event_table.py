@@ -12,14 +12,24 @@ from dataclasses import dataclass
 import numpy as np
 
 from envs.config import SettingsError
-from envs.types import CAUSES, PPM
-from evaluation.daybook import ORDER_WH, SITE, SUBSIDY_PRICE, EventPage
+from envs.types import CAUSES, LAST_RESORT, PPM
+from evaluation.daybook import AMOUNT, FLOW, ORDER_WH, PERIOD, SITE, SUBSIDY_PRICE, EventPage
 from evaluation.figures.style import time_of
-from evaluation.measures.base import kwh
+from evaluation.measures.base import currency, kwh
 from evaluation.runs import RunResult
+from evaluation.story import passes
 from evaluation.study import Part, Study
 from evaluation.twins import EventTwin, play_day
 from evaluation.words import number
+
+
+@dataclass
+class EventRow:
+    """An event: its cells, the outcome of its safety check, and each dispatch with what its check found."""
+
+    cells: list[str]
+    check: str
+    passes: list[str]
 
 
 @dataclass
@@ -28,7 +38,7 @@ class EventTable:
 
     part: str
     seed: int
-    rows: list[list[str]]
+    rows: list[EventRow]
     lived_again: bool  # the twins exist: the players could live the day again
 
 
@@ -49,9 +59,9 @@ def event_tables(study: Study) -> list[EventTable]:
     return found
 
 
-def _row(part: Part, run: RunResult, page: EventPage, twin: EventTwin | None) -> list[str]:
+def _row(part: Part, run: RunResult, page: EventPage, twin: EventTwin | None) -> EventRow:
     way = "more" if page.direction > 0 else "less"
-    return [
+    cells = [
         f"{time_of(page.start, part.world.periods_per_day)}, {CAUSES[page.cause]}: {way}",
         number(kwh(page.ordered_wh), "kWh"),
         number(kwh(page.verified_wh), "kWh"),
@@ -60,8 +70,8 @@ def _row(part: Part, run: RunResult, page: EventPage, twin: EventTwin | None) ->
         _mean(np.array([[won, price] for _, _, won, price in page.awards], np.int64).reshape(-1, 2)),
         _mean(page.orders[:, [ORDER_WH, SUBSIDY_PRICE]]),
         _nodal(run, page),
-        _check(page),
     ]
+    return EventRow(cells, _check(run, page), passes(part, page))
 
 
 def _mean(rows: np.ndarray) -> str:
@@ -79,9 +89,11 @@ def _nodal(run: RunResult, page: EventPage) -> str:
     return low if low == high else f"{low} to {high}"
 
 
-def _check(page: EventPage) -> str:
+def _check(run: RunResult, page: EventPage) -> str:
     loops = f"after {page.loops} loop{'s' if page.loops != 1 else ''}" if page.loops else "at once"
     if page.cuts:
-        cut = number(kwh(sum(abs(wh) for _, wh in page.cuts)), "kWh")
-        return f"failed {loops}; cut of last resort {cut} kWh"
+        cut = sum(abs(wh) for _, wh in page.cuts)
+        rows = run.book.payments
+        paid = rows[(rows[:, FLOW] == LAST_RESORT) & (rows[:, PERIOD] == page.start), AMOUNT].sum()
+        return f"failed {loops}; cut of last resort {cut} Wh, paid {number(currency(paid), '¤')} ¤"
     return f"{'passed' if page.safe else 'not passed'} {loops}"

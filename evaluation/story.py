@@ -79,7 +79,7 @@ def _trigger(part: Part, page: EventPage) -> list[str]:
     ]
 
 
-def _passes(part: Part, page: EventPage) -> list[str]:
+def passes(part: Part, page: EventPage) -> list[str]:
     """Each loop of the safety check: how it was dispatched, what the check found, what became a row of the next."""
     lines = []
     for n, (method, proven, wh, low, high, loading) in enumerate(page.passes.tolist()):
@@ -102,7 +102,7 @@ def _dispatch(part: Part, page: EventPage) -> list[str]:
     check = "passed" if page.safe else "passed only with a cut of last resort, or not within its loops"
     return [
         f"Awards: {awards or 'none'}.",
-        *_passes(part, page),
+        *passes(part, page),
         f"Orders to {len(page.orders)} sites: {page.orders[:, ORDER_WH].sum() / 1000:.2f} kWh a period.",
         f"Forecast without → with the orders: voltage {low / 1e6:.3f}–{high / 1e6:.3f} → {after_low / 1e6:.3f}–"
         f"{after_high / 1e6:.3f} pu, highest loading {loading / 1e4:.0f} → {after_loading / 1e4:.0f} %.",

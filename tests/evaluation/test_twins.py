@@ -12,7 +12,8 @@ from envs.types import ACTIVATION, AGGREGATOR_SHORTFALL
 from evaluation import flexibility
 from evaluation.daybook import AMOUNT, EVENT, FLOW, SITE
 from evaluation.event_table import event_tables
-from evaluation.runs import Job, play
+from evaluation.runs import Job, plan_jobs, play
+from evaluation.study import study_of
 from evaluation.twins import play_day
 from tests.evaluation.conftest import tiny
 
@@ -106,6 +107,24 @@ def test_the_report_shows_each_event_beside_its_twin_and_its_price(study):
         run = part.runs[0]
         assert table.lived_again
         assert len(table.rows) == len(run.book.events)
-        priced = [row for row in table.rows if row[7] != "–"]
+        priced = [row for row in table.rows if row.cells[7] != "–"]
         assert len(priced) == len([page for page in run.book.events if page.orders.size])
-        assert all(row[3] != "–" for row in table.rows)
+        assert all(row.cells[3] != "–" for row in table.rows)
+        for row, page in zip(table.rows, sorted(run.book.events, key=lambda page: page.event), strict=True):
+            assert len(row.passes) == len(page.passes)
+            assert f"{page.loops} loop" in row.check or page.loops == 0
+
+
+def test_a_cut_of_last_resort_is_shown_with_its_price(tmp_path):
+    policies = {**DEFAULT_RULES, "prosumer": "idle"}
+    scenario = load_scenario("six_node", {"calendar": {"periods": 44}, "ledger": {"mode": "off"}})
+    (job,) = plan_jobs([scenario], policies, (0,), "staged", tmp_path)
+    run = play(job)
+    (table,) = event_tables(study_of([scenario], [run], (0,), "staged", policies))
+    cuts = [(page, row) for page, row in zip(run.book.events, table.rows, strict=True) if page.cuts]
+    assert cuts
+    for page, row in cuts:
+        wh = sum(abs(wh) for _, wh in page.cuts)
+        assert row.check.startswith("failed after ")
+        assert f"cut of last resort {wh} Wh, paid " in row.check
+        assert float(row.check.split("paid ")[1].split()[0]) == pytest.approx(wh * 80_000 / 1e9, abs=0.011)
