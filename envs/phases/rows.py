@@ -94,7 +94,10 @@ def open_rows(active, least_wh, most_wh, member, admitted, quoted, rows):
 
 @njit(cache=True)
 def _limit_row(limits, effect_per_w, rows, b, first, place, relieves, excess, ordered_wh):
-    """Add or tighten the row of a violated place, in its own unit (pu or W) per kW."""
+    """Add or tighten the row of a violated place, in its own unit (pu or W) per kW.
+
+    Within one check the period of the event that needs most decides.
+    """
     if relieves and effect_per_w.max() <= 0.0:
         return  # nobody can relieve it: what is left is the last resort's
     found = -1
@@ -108,20 +111,24 @@ def _limit_row(limits, effect_per_w, rows, b, first, place, relieves, excess, or
         rows.used[b] += 1
         rows.place[b, found] = place
         rows.lower[b, found], rows.upper[b, found] = -np.inf, np.inf
-    rows.touched[b, found] = True
     now, strongest, against = 0.0, 0.0, 0.0
     for i in range(ordered_wh.shape[0]):
         effect = effect_per_w[i] * 1000.0
-        rows.a[b, found, i] = effect
         now += effect * ordered_wh[i] / HOURS * 0.001
         strongest = max(strongest, effect)
         against += max(-effect, 0.0) * limits.capacity_w[i] * 0.001
+    least, most = now + excess * OVERSHOOT, max(now - excess * OVERSHOOT, 0.0)
+    if rows.touched[b, found] and (least <= rows.lower[b, found] if relieves else most >= rows.upper[b, found]):
+        return
+    rows.touched[b, found] = True
+    for i in range(ordered_wh.shape[0]):
+        rows.a[b, found, i] = effect_per_w[i] * 1000.0
     if relieves:
-        rows.lower[b, found] = now + excess * OVERSHOOT
+        rows.lower[b, found] = least
         rows.a[b, found, ordered_wh.shape[0] + found - first] = strongest
         rows.uncured_kw[b, found - first] = max((rows.lower[b, found] + against) / strongest, 0.0)
     else:
-        rows.upper[b, found] = max(now - excess * OVERSHOOT, 0.0)
+        rows.upper[b, found] = most
 
 
 @njit(cache=True)

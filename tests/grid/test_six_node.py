@@ -63,6 +63,16 @@ def test_with_the_market_every_voltage_stays_inside_the_band(days) -> None:
     assert CAUSES[OVER_VOLTAGE] == "over-voltage"
 
 
+def test_every_plan_passes_its_check_without_a_cut(days) -> None:
+    """Events last two periods: the one that needs more of a limit decides, or the loops end before it is cured."""
+    _, traces = days
+    for trace in traces:
+        asked = trace.stage.asked_wh[:, GRID] > 0
+        assert trace.plan.safe[asked, GRID].all()
+        assert not trace.plan.cut_wh.any()
+    assert sum(int((trace.stage.duration[:, GRID] > 1).sum()) for trace in traces) > 50
+
+
 def test_each_event_is_sealed_as_trigger_dispatch_verification_and_accounting(tmp_path) -> None:
     path = tmp_path / "six.sqlite"
     core = core_of("six_node", path=str(path))
