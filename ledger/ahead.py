@@ -59,14 +59,17 @@ def serve(source: BinaryIO, sink: BinaryIO, helpers: int) -> None:
 
 
 class _Helper:
-    """Another process that runs `serve`, and what was asked of it: (row, bytes) of every block not answered yet."""
+    """Another process that runs `serve`, and what was asked of it: (row, bytes) of every block not answered yet.
+
+    In a session of its own: an interrupt at the keyboard is for the check, which then stops its helpers.
+    """
 
     def __init__(self, helpers: int) -> None:
         package = str(Path(__file__).resolve().parent.parent)
         paths = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
         self._process = subprocess.Popen(
             [sys.executable, "-m", "ledger.ahead", str(helpers)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)}, bufsize=0,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)}, bufsize=0, start_new_session=True,
         )  # fmt: skip
         self._answers = b""
         self._asked: deque[tuple[int, int]] = deque()
