@@ -15,6 +15,7 @@ the chain that is due, with the drafts of the whole height given each time; `sea
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import zip_longest
 from typing import Protocol
 
@@ -170,7 +171,7 @@ class Chain:
         for position, (due, found) in enumerate(zip_longest(mine, theirs)):
             if due != found:
                 detail = "the records are not what their senders submitted"
-                return Fault(FaultCode.SUBMISSION, block.header.height, detail, position)
+                return Fault(FaultCode.SUBMISSION, block.header.height, detail, position, self.state.label)
         return self._result_fault(block, executed)
 
     def _result_fault(self, block: Block, executed: Sequence[Draft] | None) -> Fault | None:
@@ -183,7 +184,8 @@ class Chain:
             for draft in map(Draft._make, executed)
             if draft.kind in kinds
         ]
-        return result_fault(block.records, expected, block.header.height)
+        fault = result_fault(block.records, expected, block.header.height)
+        return None if fault is None else replace(fault, business=self.state.label)
 
     def check(self, block: Block) -> Fault | None:
         """The first fault of a voted block as the next one of this chain; None when it is sound."""

@@ -39,8 +39,7 @@ class Examination:
         The block is named by its place in the chain: its header's height may be the lie.
         """
         state = self.state
-        business = state.due.name if len(state.chains) > 1 else ""
-        raise LedgerFault(Fault(code, state.height + 1, detail, record, business))
+        raise LedgerFault(Fault(code, state.height + 1, detail, record, state.label))
 
     def require(self, sound: bool, code: FaultCode, detail: str, record: int | None = None) -> None:
         """Refuse unless sound."""

@@ -76,6 +76,11 @@ class ChainState:
         return self.chains[self.place]
 
     @property
+    def label(self) -> str:
+        """What a fault calls the chain that is due: nothing where there is only one."""
+        return self.due.name if len(self.chains) > 1 else ""
+
+    @property
     def height(self) -> int:
         """The last height that all chains have sealed."""
         return self.main.height

@@ -66,7 +66,7 @@ class Verdict:
 def next_state(state: ChainState | None, row: int, data: bytes) -> ChainState:
     """The state after the stored block `data`, the `row`-th of the ledger; LedgerFault names its first fault."""
     number, expected = (0, 0) if state is None else (state.blocks, state.height + 1)
-    business = state.due.name if state is not None and len(state.chains) > 1 else ""
+    business = "" if state is None else state.label
     if row != number:
         detail = f"row {row} stands where row {number} is due"
         raise LedgerFault(Fault(FaultCode.HEIGHT, expected, detail, None, business))
