@@ -13,6 +13,7 @@ EVENING_H = 6.0  # hours of own demand that it buys for, and no more
 NOON = 0.64  # |sin| of the hour angle between about 9:20 and 14:40
 DEAD_BAND, FULL_BAND = 0.6, 1.4  # half bands from the middle at which reactive power begins, and is all there is
 VOLTAGE_GAIN = 0.3  # share of the way to the wanted reactive power that a period takes
+WARM = 0.5  # of the comfort band: nearer to its end a heat pump moves at a price
 CLASSES = 4  # reputations are compared in classes: nobody leaves a proven partner over a few percent
 LOYALTY = 0.03  # a user changes its aggregator only for a clearly better one, and starts with its neighbourhood's
 
@@ -42,13 +43,46 @@ def valuation(view: View, power: np.ndarray) -> np.ndarray:
 
 def offer_flexibility(view: View) -> None:
     """Blocks at cost: less injection forgoes the feed-in tariff, more injection empties the battery or puts off
-    load.
+    load; a vehicle that waits and heat that comes earlier or later cost nothing inside need and comfort.
     """
     market, sites = view.market, view.scenario.sites
+    dear = max(sites.discomfort_price, sites.degradation_price + market.feed_in)
     view["flex_share"] = SAFE_SHARE
     view["flex_price_down"] = market.feed_in
-    view["flex_price_up"] = max(sites.discomfort_price, sites.degradation_price + market.feed_in)
+    view["flex_price_up"] = dear
     view["flex_step"] = sites.degradation_price
+    if not (view.scenario.has_vehicles or view.scenario.has_heat_pumps):
+        return
+    up, down = _waits(view), _preheats(view)
+    free_up = _covers_first_block(up, sites.flexible_load_share * view["load"] + view["storage_power"])
+    free_down = _covers_first_block(down, view["pv"] + view["storage_power"])
+    view["flex_price_up"] = np.where(free_up, 0.0, dear)
+    view["flex_price_down"] = np.where(free_down, 0.0, market.feed_in)
+    view["flex_step"] = np.where(free_up | free_down, dear, sites.degradation_price)
+
+
+def _waits(view: View) -> np.ndarray:
+    """What vehicle and heat pump can put off without harm for the length of the request, of the capacity."""
+    hours = 2.0 * np.maximum(np.maximum(view["grid_duration"], view["upper_duration"]), 0.125)
+    free = np.zeros(view["load"].shape)
+    if view.scenario.has_vehicles:
+        stays = 24.0 * view["vehicle_stay"] > 2.0 * hours
+        free = free + np.where(stays, np.minimum(view["vehicle"], 8.0 * view["vehicle_need"] / hours), 0.0)
+    if view.scenario.has_heat_pumps:
+        free = free + np.where(view["warmth"] > -WARM, view["heat_pump"], 0.0)
+    return free
+
+
+def _preheats(view: View) -> np.ndarray:
+    """What the heat pump can draw earlier than the thermostat wants it, of the capacity."""
+    if not view.scenario.has_heat_pumps:
+        return np.zeros(view["load"].shape)
+    return np.where(view["warmth"] < WARM, view["heat_pump_power"] - view["heat_pump"], 0.0)
+
+
+def _covers_first_block(free: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Whether what costs nothing fills the first of two equal blocks of the range."""
+    return np.asarray((free > 0.0) & (free >= 0.5 * SAFE_SHARE * (free + other)))
 
 
 def support_voltage(view: View) -> None:

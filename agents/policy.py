@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from agents.mixture import Mixture, parts_of
 from envs import plugins
-from envs.actions import Column, action_tables, encode, idle_action
+from envs.actions import action_tables, encode, idle_action
+from envs.columns import Column
 from envs.config import SettingsError
 from envs.observe import observation_tables
 from envs.settings import Scenario

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from envs.actions import Column
+from envs.columns import Column
 from envs.config import SettingsError
 from envs.energy_market_v0 import tables
 

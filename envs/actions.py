@@ -6,27 +6,16 @@ the spaces, and decodes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
+from envs.columns import Column
+from envs.resources import load, storage, thermostatic, vehicle
 from envs.settings import Scenario
 from envs.types import Floats
 
-
-@dataclass(frozen=True)
-class Column:
-    """One entry of an action or observation vector."""
-
-    name: str
-    meaning: str
-    unit: str
-    low: float
-    high: float
-
-
-# Columns of a prosumer's action, in the order of ``prosumer_columns``; preferences for aggregators follow.
+# Columns of a prosumer's action, in the order of ``prosumer_columns``; then come the preferences for aggregators and
+# the set points of appliances.
 (
     OPENING,
     LIMIT,
@@ -59,9 +48,9 @@ def prosumer_columns(scenario: Scenario) -> list[Column]:
         Column("flex_price_down", "price of the first block of less injection", price, 0.0, top),
         Column("flex_price_up", "price of the first block of more injection", price, 0.0, top),
         Column("flex_step", "what the second block costs on top of the first", price, 0.0, top / 2),
-        Column("storage", "storage set point, > 0 discharges, of the rated power", "1", -1.0, 1.0),
-        Column("shed", "share of the flexible load put off this period", "1", 0.0, 1.0),
-        Column("storage_plan", "storage power in the schedule filed for the next periods", "1", -1.0, 1.0),
+        storage.ACTIONS[0],
+        *load.ACTIONS,
+        *storage.ACTIONS[1:],
         Column(
             "schedule_shift",
             "what the filed schedule declares beyond the own forecast, of the capacity",
@@ -74,11 +63,22 @@ def prosumer_columns(scenario: Scenario) -> list[Column]:
         Column(f"prefers_{a}", f"preference for aggregator_{a}; the highest that accepts is chosen", "1", -1.0, 1.0)
         for a in range(scenario.market.aggregators)
     ]
+    if scenario.has_vehicles:
+        columns += vehicle.ACTIONS
+    if scenario.has_heat_pumps:
+        columns += thermostatic.ACTIONS
     if scenario.grid.reactive == "agent":  # the last column, so that the others keep their places
         columns.append(
             Column("reactive", "reactive power, > 0 supplies, of what the inverter can give just then", "1", -1.0, 1.0)
         )
     return columns
+
+
+def appliance_columns(scenario: Scenario) -> tuple[int, int]:
+    """Where a prosumer's action holds the vehicle's and the heat pump's set point, -1 where it does not."""
+    after = PREFERS + scenario.market.aggregators
+    hold = after if scenario.has_vehicles else -1
+    return hold, after + scenario.has_vehicles if scenario.has_heat_pumps else -1
 
 
 def aggregator_columns(scenario: Scenario) -> list[Column]:

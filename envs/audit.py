@@ -17,19 +17,20 @@ from envs.certify import Certificate, certify, last_problems, watching
 from envs.config import parse_overrides
 from envs.generate import generate
 from envs.mechanisms import mechanisms_of
+from envs.money import LAST_RESORT
 from envs.phases.clear import orders_of, tariffs_of
 from envs.phases.deliver import enter_events, flow_of
 from envs.phases.route import share_losses
 from envs.phases.safe import promise
 from envs.phases.settle import settle
-from envs.phases.standing import expire_baselines, remember_storage, update_standing
+from envs.phases.standing import expire_baselines, remember_set_points, update_standing
 from envs.phases.trigger import open_period
 from envs.phases.verify import verify
 from envs.records import Scribe, event_id, roster_of
 from envs.reread import Reader, of_kind, only
 from envs.types import (
     HORIZON,
-    LAST_RESORT,
+    TWIN,
     Claims,
     Energy,
     Ints,
@@ -157,7 +158,7 @@ class Market:
         outcome = Outcome(state, trades, energy, verdict, share_losses(world, trades, verdict), payments)
         drafts = self.scribe.results(0, state, outcome)
         drafts[-1].body[-1] = only(block, Kind.STATUS, "settlement").body[-1]  # the weather is the operator's word
-        remember_storage(state, verdict)
+        remember_set_points(state, quotes, verdict)
         state.schedule_w, state.reactive_ppm = quotes.schedule_w, quotes.reactive_ppm
         expire_baselines(state)
         state.period += 1
@@ -180,6 +181,11 @@ class Market:
             shed_wh=nothing,
             cycled_wh=nothing,
             reactive_varh=np.array([reactive], np.int64),
+            vehicle_wh=nothing,
+            heat_wh=nothing,
+            missing_wh=nothing,
+            outside_mkh=nothing,
+            owed_wh=nothing,
             flow_wh=np.array([flow], np.int64),
             technical_loss_wh=np.array([technical], np.int64),
             voltage_pu=floats[0],
@@ -220,8 +226,9 @@ class Market:
     def _promises(self, block: Sealed) -> Iterator[Execution]:
         world, state, reader = self.world, self.state, self.reader
         forecast_w, estimate_w = reader.forecasts(block)
+        state.appliance_w[:] = reader.appliances(block)
         if state.period == 0:  # nobody had a step in which to file
-            state.schedule_w = forecast_w[:, :HORIZON].astype(np.float64)
+            state.schedule_w = forecast_w[:, :HORIZON] - state.appliance_w[:, TWIN, :HORIZON]
         state.operator_net_w[:, :HORIZON] = estimate_w
         quotes = reader.quotes(block, forecast_w)
         trades = self.mechanisms.trading.clear(orders_of(quotes), tariffs_of(world))

@@ -19,7 +19,21 @@ from envs.mechanisms import Mechanisms
 from envs.phases.network import Desk, limits_of, new_desk, set_forecast, solve_sites
 from envs.phases.safe import with_orders
 from envs.phases.violations import TOLERANCE_PU, voltage_excess, worst_branch, worst_voltage
-from envs.types import GRID, HOURS, NO_EVENT, OVER_VOLTAGE, REQUESTS, UPPER, Floats, Ints, Plan, Quotes, Stage, State
+from envs.types import (
+    GRID,
+    HOURS,
+    LIVED,
+    NO_EVENT,
+    OVER_VOLTAGE,
+    REQUESTS,
+    UPPER,
+    Floats,
+    Ints,
+    Plan,
+    Quotes,
+    Stage,
+    State,
+)
 from envs.world import World
 
 RELATIVE_GAP = 1e-4  # of the least cost
@@ -155,17 +169,18 @@ def _feasible(
 ) -> tuple[bool, float, float, float]:
     """Whether a promise keeps the limits, and its lowest and highest voltage and heaviest loading."""
     limits, way = limits_of(world), int(stage.direction[0, r])
-    base_w = stage.baseline_w[0] + (with_orders(stage, plan)[0] if r == UPPER else stage.live_w[0])
+    base_w = stage.expected_w[0] + (with_orders(stage, plan)[0] if r == UPPER else stage.live_w[0])
     cut_w = plan.cut_wh[0] / HOURS if r == GRID else np.zeros(world.sites)
     periods = int(stage.duration[0, r]) if plan.safe[0, r] else 1
     kept, low, high, loading = True, np.inf, 0.0, 0.0
     for h in range(periods):
         row = int(state.day[0] * world.periods_per_day + state.period + h) % len(world.load_w)
+        load_w = world.load_w[row] + state.appliance_w[0, LIVED, h]
         desks: list[Desk] = []
         for orders_w in (np.zeros(world.sites), way * plan.ordered_wh[0, r] / HOURS + (cut_w if h == 0 else 0.0)):
             desk = new_desk(limits)
             desk.p_w[:] = base_w[h] + orders_w
-            set_forecast(desk, world.load_w[row], world.load_var[row], quotes.reactive_ppm[0])
+            set_forecast(desk, load_w, world.load_var[row], quotes.reactive_ppm[0])
             kept &= bool(solve_sites(limits, desk)) or not desks
             desks.append(desk)
         kept &= _keeps(limits, desks[1], desks[0], way, r == GRID)

@@ -21,7 +21,7 @@ from envs.phases.outlook import look_ahead
 from envs.phases.route import share_losses
 from envs.phases.safe import promise
 from envs.phases.settle import settle
-from envs.phases.standing import expire_baselines, remember_storage, update_standing
+from envs.phases.standing import expire_baselines, remember_set_points, update_standing
 from envs.phases.trigger import open_period
 from envs.phases.verify import verify
 from envs.recorder import Recorder
@@ -102,7 +102,9 @@ class Core:
         state.aggregator = plan.member.copy()
         producer, refused = self.recorder.seal(state, stage, quotes, trades, plan, joined)
         enter_events(state, stage, plan.ordered_wh, plan.member, plan.award_price)
-        energy = deliver(world, state, quotes, plan, behaviour.delivered_fraction(rules, state))
+        energy = deliver(
+            world, state, quotes, plan, behaviour.delivered_fraction(rules, state), state.period + 1 == self.max_cycles
+        )
         verdict = verify(
             world, state, behaviour.claimed(rules, state, energy), energy, world.scenario.sites.witness_noise
         )
@@ -132,7 +134,7 @@ class Core:
             trace.trades.reference, traded_wh(trace.trades),
         )  # fmt: skip
         state.schedule_w = trace.quotes.schedule_w
-        remember_storage(state, trace.verdict)
+        remember_set_points(state, trace.quotes, trace.verdict)
         state.reactive_ppm = trace.quotes.reactive_ppm
         state.voltage_pu = trace.energy.voltage_pu
         expire_baselines(state)

@@ -6,12 +6,14 @@ import numpy as np
 
 from envs import draws
 from envs.phases.outlook import look_ahead
+from envs.resources.vehicle import AWAY
 from envs.types import (
     HORIZON,
     OUTLOOK,
     PPM,
     REQUESTS,
     SLOTS,
+    TWIN,
     Announced,
     Bools,
     Events,
@@ -110,6 +112,12 @@ def generate(world: World, seed: np.ndarray, episode: Ints, day: Ints | None = N
         period=0,
         malicious=cast_of(world, seed, episode),
         charge_wh=np.tile(world.storage_wh * world.scenario.sites.initial_charge, (worlds, 1)),
+        need_wh=floats(2, sites),
+        leaves=np.full((worlds, sites), AWAY, np.int64),
+        warmth_k=floats(2, sites),
+        appliance_w=floats(2, OUTLOOK, sites),
+        hold_ppm=zeros(worlds, sites),
+        heat_ppm=zeros(worlds, sites),
         truth_pv_w=floats(OUTLOOK, sites),
         truth_load_w=floats(OUTLOOK, sites),
         site_pv_w=floats(OUTLOOK, sites),
@@ -131,4 +139,5 @@ def generate(world: World, seed: np.ndarray, episode: Ints, day: Ints | None = N
     look_ahead(world, state, fresh=True)
     # Before the first period nobody had a step in which to file: the schedule is the site's forecast without storage.
     state.schedule_w[:] = state.site_pv_w[:, :HORIZON] - state.site_load_w[:, :HORIZON]
+    state.schedule_w -= state.appliance_w[:, TWIN, :HORIZON]
     return state

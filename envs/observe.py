@@ -10,9 +10,11 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from envs.actions import Column
+from envs.columns import Column
+from envs.resources import load, photovoltaic, site, storage, thermostatic, vehicle
+from envs.resources.site import SetPoints
 from envs.settings import Scenario
-from envs.types import GRID, HORIZON, HOURS, PPM, UPPER, Announced, Stage, State
+from envs.types import GRID, HORIZON, HOURS, LIVED, PPM, UPPER, Announced, Stage, State
 from envs.world import World
 
 F32 = NDArray[np.float32]
@@ -57,17 +59,14 @@ def prosumer_columns(scenario: Scenario) -> list[Column]:
             Column(f"aggregator_credit_{a}", f"credit of aggregator_{a}", "1", 0, 1),
             Column(f"member_{a}", f"whether registered with aggregator_{a}", "1", 0, 1),
         ]
-    return [
-        *columns,
-        Column("pv", "own forecast of output, coming period", "capacity", 0, 1),
-        Column("load", "own forecast of demand, coming period", "capacity", 0, 1),
+    columns += [
+        *photovoltaic.OBSERVATIONS,
+        *load.OBSERVATIONS,
         Column("net_1h", "own forecast of PV minus load, four periods on", "capacity", -1, 1),
         Column("net_2h", "own forecast of PV minus load, eight periods on", "capacity", -1, 1),
         Column("schedule", "schedule filed for the coming period", "capacity", -LIMIT, LIMIT),
         Column("order", "running orders of the coming period, signed", "capacity", -LIMIT, LIMIT),
-        Column("charge", "state of charge", "1", 0, 1),
-        Column("storage_power", "rated storage power", "capacity", 0, 1),
-        Column("storage_energy", "storage energy", "8 h at capacity", 0, LIMIT),
+        *storage.OBSERVATIONS,
         Column("capacity", "certified capacity", "100 kW", 0, LIMIT),
         Column(
             "voltage", "voltage at the own bus, last period, from the middle of the band", "half band", -LIMIT, LIMIT
@@ -75,6 +74,11 @@ def prosumer_columns(scenario: Scenario) -> list[Column]:
         Column("credit", "own credit", "1", 0, 1),
         Column("score", "own composite score", "1", 0, 1),
     ]
+    if scenario.has_vehicles:
+        columns += vehicle.OBSERVATIONS
+    if scenario.has_heat_pumps:
+        columns += thermostatic.OBSERVATIONS
+    return columns
 
 
 def aggregator_columns(scenario: Scenario) -> list[Column]:
@@ -183,7 +187,7 @@ class Observer:
         out[:, 0, k + 1] = (stage.forecast_low_pu - self.middle_pu) / self.half_band_pu
         out[:, 0, k + 2] = (stage.forecast_high_pu - self.middle_pu) / self.half_band_pu
         out[:, 0, k + 3] = stage.forecast_loading
-        out[:, 0, k + 4] = row_sums(stage.baseline_w[:, 0]) / total
+        out[:, 0, k + 4] = row_sums(stage.expected_w[:, 0]) / total
         out[:, 0, k + 5] = row_sums(stage.live_w[:, 0]) / total
         out[:, 0, k + 6] = row_sums(state.credit_ppm[:, : world.sites].astype(np.float64)) / (PPM * world.sites)
         return _clip(out)
@@ -205,7 +209,7 @@ class Observer:
     def prosumer(self, state: State, stage: Stage, staged: bool) -> F32:
         """(B, N, F)"""
         world = self.world
-        out = np.empty((len(state.seed), world.sites, len(self.tables["prosumer"])))
+        out = np.zeros((len(state.seed), world.sites, len(self.tables["prosumer"])))
         out[:, :, : self.public] = self._public(
             state, self.requests(state, stage, staged), staged and stage.closed >= 1
         )[:, None]
@@ -218,7 +222,22 @@ class Observer:
             state.voltage_pu, state.score_ppm, float(world.scenario.market.retail), self.middle_pu, self.half_band_pu,
             self.public, out,
         )  # fmt: skip
+        if world.has_appliances:
+            self._appliances(state, out)
         return _clip(out)
+
+    def _appliances(self, state: State, out: np.ndarray) -> None:
+        """Columns of vehicles and heat pumps; the columns of the load have their demand, too."""
+        world = self.world
+        names = [column.name for column in self.tables["prosumer"]]
+        places = tuple(
+            names.index(name) if name in names else -1 for name in ("load", "net_1h", "net_2h", "vehicle", "heat_pump")
+        )
+        alone = SetPoints(state.last_storage_w, *(np.zeros_like(state.leaves) for _ in range(3)))
+        _appliances(
+            world.equipment, alone, site.stores_of(state), state.appliance_w, world.capacity_w,
+            state.day * world.periods_per_day + state.period, state.period, places, out,
+        )  # fmt: skip
 
     def observe(self, role: str, state: State, stage: Stage, staged: bool) -> F32:
         """Observations of a role, (B, agents, F)."""
@@ -293,6 +312,30 @@ def _site(
             out[b, i, k + 10] = (voltage[b, bus[i]] - middle) / half
             out[b, i, k + 11] = credit[b, i] / PPM
             out[b, i, k + 12] = score[b, i] / PPM
+
+
+@njit(cache=True)
+def _appliances(equipment, alone, stores, ahead_w, capacity, row, period, places, out):
+    load_at, one_h, two_h, car, house = places
+    per_day, band_k = equipment.fleet.periods_per_day, equipment.houses.band_k
+    for b in range(out.shape[0]):
+        for i in range(out.shape[1]):
+            if not site.has_appliance(equipment, i):
+                continue
+            scale, warmth_k = 1.0 / capacity[i], stores.warmth_k[b, LIVED, i]
+            need_wh = stores.need_wh[b, LIVED, i]
+            charging, heating = site.appliances_w(equipment, row[b], i, need_wh, warmth_k, alone, b)
+            out[b, i, load_at] += (charging + heating) * scale
+            out[b, i, one_h] -= ahead_w[b, LIVED, 4, i] * scale
+            out[b, i, two_h] -= ahead_w[b, LIVED, 8, i] * scale
+            if car >= 0:
+                out[b, i, car] = charging * scale
+                out[b, i, car + 1] = need_wh * scale / 8.0
+                out[b, i, car + 2] = max(stores.leaves[b, i] - period, 0) / per_day
+            if house >= 0:
+                out[b, i, house] = heating * scale
+                out[b, i, house + 1] = equipment.houses.rated_w[i] * scale
+                out[b, i, house + 2] = warmth_k / band_k
 
 
 assert HOURS * 4 == 1.0  # the columns four and eight periods on are called 1 h and 2 h

@@ -61,7 +61,7 @@ def week_before(world: World, day: int) -> tuple[Ints, Ints]:
     rows = np.arange(day * world.periods_per_day - WEEK, day * world.periods_per_day) % len(world.load_w)
     others = np.zeros((world.accounts - world.sites, WEEK), np.int64)
     generated = np.rint(world.pv_w[rows] * HOURS).astype(np.int64).T
-    consumed = np.rint(world.load_w[rows] * HOURS).astype(np.int64).T
+    consumed = np.rint(world.usual_load_w(rows) * HOURS).astype(np.int64).T
     return np.concatenate([generated, others]), np.concatenate([consumed, others])
 
 

@@ -23,6 +23,7 @@ from envs.types import (
     HOURS,
     PPM,
     REQUESTS,
+    TWIN,
     UPPER,
     Ints,
     Outcome,
@@ -167,7 +168,13 @@ class Scribe:
         drafts = [Draft(Kind.FORECAST, i, 0, [state.period, net_w]) for i, net_w in enumerate(own)]
         estimate = state.operator_net_w[b, :HORIZON].T.astype(np.int64).tolist()
         rows = [list(row) for row in zip(self.addresses, estimate, strict=False)]
-        return [*drafts, Draft(Kind.ESTIMATE, self.eno, 0, [state.period, rows])]
+        return [*drafts, Draft(Kind.ESTIMATE, self.eno, 0, [state.period, rows, self._appliances(b, state)])]
+
+    def _appliances(self, b: int, state: State) -> list[list[Any]]:
+        """Demand of vehicles and heat pumps in the estimate, as if without orders, and the rebound of past orders."""
+        demand, rebound = (w[b, :HORIZON].T.astype(np.int64) for w in (state.appliance_w[:, TWIN], state.rebound_w))
+        busy = np.flatnonzero((demand != 0).any(axis=1) | (rebound != 0).any(axis=1))
+        return [[self.addresses[i], demand[i].tolist(), rebound[i].tolist()] for i in busy.tolist()]
 
     def _orders(self, b: int, state: State, quotes: Quotes) -> list[Draft]:
         # The schedule filed is the published forecast and, on top, what the battery and the shift add to it.
@@ -176,7 +183,8 @@ class Scribe:
             quotes.quantity_wh[b].tolist(), quotes.opening_price[b].tolist(), quotes.limit_price[b].tolist(),
             quotes.requote_ppm[b].tolist(), quotes.shed_ppm[b].tolist(),
             np.rint(quotes.storage_w[b]).astype(np.int64).tolist(), micro(quotes.preference[b]),
-            plan_w.T.tolist(), quotes.reactive_ppm[b].tolist(), strict=True,
+            plan_w.T.tolist(), quotes.reactive_ppm[b].tolist(), quotes.hold_ppm[b].tolist(),
+            quotes.heat_ppm[b].tolist(), strict=True,
         )  # fmt: skip
         block_wh, block_price = quotes.block_wh[b], quotes.block_price[b]
         blocks: list[list[list[int]]] = [[] for _ in range(self.world.sites)]
@@ -185,9 +193,13 @@ class Scribe:
         return [
             Draft(
                 Kind.ORDER, i, 0,
-                [state.period, quantity, opening, limit, requote, blocks[i], storage, shed, plan, liking, reactive],
+                [
+                    state.period, quantity, opening, limit, requote, blocks[i], storage, shed, plan, liking, reactive,
+                    hold, heat,
+                ],
             )
-            for i, (quantity, opening, limit, requote, shed, storage, liking, plan, reactive) in enumerate(plain)
+            for i, (quantity, opening, limit, requote, shed, storage, liking, plan, reactive, hold, heat)
+            in enumerate(plain)
         ]  # fmt: skip
 
     def _offers(self, b: int, period: int, stage: Stage) -> list[Draft]:
@@ -220,11 +232,11 @@ class Scribe:
             for a in range(self.world.aggregators)
             if plan.admitted_wh[b, r, a] or plan.awarded_wh[b, r, a]
         ]
-        adjustments = []
+        adjustments, measured_w = [], stage.measured_against(r)
         for i in np.flatnonzero(plan.ordered_wh[b, r]).tolist():
             a = int(plan.member[b, i])
             order = int(plan.ordered_wh[b, r, i])
-            base_w = np.rint(stage.baseline_w[b, : int(stage.duration[b, r]), i]).astype(np.int64).tolist()
+            base_w = np.rint(measured_w[b, : int(stage.duration[b, r]), i]).astype(np.int64).tolist()
             adjustments.append([self.addresses[i], self.addresses[sites + a], order, int(stage.subsidy[b, a]), base_w])
         cut = plan.cut_wh[b] if r == GRID else np.zeros(0, np.int64)
         cuts = [[self.addresses[i], int(cut[i])] for i in np.flatnonzero(cut).tolist()]

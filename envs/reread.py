@@ -11,7 +11,7 @@ import numpy as np
 from envs.actions import RESERVE, VOLUME, action_tables
 from envs.phases.quote import file
 from envs.records import Scribe, event_id, quoted_blocks
-from envs.types import HORIZON, HOURS, OUTLOOK, PPM, REQUESTS, UPPER, Floats, Ints, Quotes, Stage
+from envs.types import HORIZON, HOURS, LIVED, OUTLOOK, PPM, REQUESTS, TWIN, UPPER, Floats, Ints, Quotes, Stage
 from envs.world import World
 from ledger.audit import Impossible, Sealed
 from ledger.records import Kind, Record
@@ -63,6 +63,20 @@ class Reader:
             raise Impossible("trigger", Kind.ESTIMATE, f"{len(rows)} rows", "one row a site, in their order")
         return self._ahead(own, Kind.FORECAST, OUTLOOK), self._ahead([row[1] for row in rows], Kind.ESTIMATE, HORIZON)
 
+    def appliances(self, block: Sealed) -> Ints:
+        """(1, 2, OUTLOOK, N) W: vehicles' and heat pumps' demand by the operator's estimate, lived and twin.
+
+        The last period of the outlook is no record's: nothing that is executed again needs it.
+        """
+        found = np.zeros((1, 2, OUTLOOK, self.world.sites), np.int64)
+        for address, *columns in only(block, Kind.ESTIMATE, "trigger").body[2]:
+            i = self.index.get(address, self.world.sites)
+            if i >= self.world.sites:
+                raise Impossible("trigger", Kind.ESTIMATE, f"appliances of {address.hex()}", "a site")
+            demand, rebound = self._ahead(columns, Kind.ESTIMATE, HORIZON)[0].T
+            found[0, LIVED, :HORIZON, i], found[0, TWIN, :HORIZON, i] = demand + rebound, demand
+        return found
+
     def _ahead(self, columns: list[list[int]], kind: Kind, periods: int) -> Ints:
         """(1, periods, N) from a list a site."""
         lengths = {len(column) for column in columns}
@@ -73,8 +87,10 @@ class Reader:
     def quotes(self, block: Sealed, forecast_w: Ints) -> Quotes:
         """What the prosumers said; ``forecast_w`` (1, OUTLOOK, N) is what their plans add to."""
         records, sites = self.by_site(block, Kind.ORDER, "trigger"), self.world.sites
-        plain = np.array([[*record.body[1:5], record.body[6], record.body[7], record.body[10]] for record in records])
-        quantity, opening, limit, requote, storage, shed, reactive = plain.astype(np.int64).T[:, None].copy()
+        plain = np.array([[*record.body[1:5], *record.body[6:8], *record.body[10:13]] for record in records])
+        quantity, opening, limit, requote, storage, shed, reactive, hold, heat = (
+            plain.astype(np.int64).T[:, None].copy()
+        )
         plan_w = self._ahead([record.body[8] for record in records], Kind.ORDER, HORIZON)
         preference = np.array([record.body[9] for record in records], np.int64)
         if preference.shape != (sites, self.world.aggregators):
@@ -95,6 +111,8 @@ class Reader:
             reactive_ppm=reactive,
             preference=preference[None] / PPM,
             schedule_w=(forecast_w[:, 1:] + plan_w).astype(np.float64),
+            hold_ppm=hold,
+            heat_ppm=heat,
         )
         file(quotes)
         return quotes

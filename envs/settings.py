@@ -11,12 +11,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
-from envs.config import Section, merge, read_yaml, validate
+from envs.appliance_settings import HeatPumpSettings, VehicleSettings
+from envs.config import Fraction, NotNegative, Positive, Price, Section, merge, read_yaml, validate
 
-Price = Annotated[int, Field(ge=0, le=10_000_000)]  # micro-currency per kWh
-Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
-Positive = Annotated[float, Field(gt=0.0)]
-NotNegative = Annotated[float, Field(ge=0.0)]
 CONFIG_ROOT = Path(__file__).resolve().parent.parent / "configs"
 
 
@@ -79,6 +76,9 @@ class SiteSettings(Section):
     added_storage_kwh: Positive = 10.0
     added_storage_kw: Positive = 5.0
     max_site_share: Annotated[float, Field(gt=0.0, le=1.0)] = 0.15  # of all PV, and of all storage, of the net
+    vehicle_share: Fraction = 0.0  # of the loads that get an electric vehicle
+    heat_pump_share: Fraction = 0.0  # of the loads that get a heat pump
+    net_appliances: bool = False  # loads whose profile the net calls a charger's or a heat pump's are played as such
     initial_charge: Fraction = 0.3
     flexible_load_share: Fraction = 0.2
     pv_output_noise: Annotated[float, Field(ge=0.0, le=0.5)] = 0.08
@@ -233,6 +233,8 @@ class Scenario(Section):
     calendar: CalendarSettings = CalendarSettings()
     sites: SiteSettings = SiteSettings()
     forecasts: ForecastSettings = ForecastSettings()
+    vehicle: VehicleSettings = VehicleSettings()
+    heat_pump: HeatPumpSettings = HeatPumpSettings()
     market: MarketSettings = MarketSettings()
     upper_orders: tuple[UpperOrder, ...] = ()
     standing: StandingSettings = StandingSettings()
@@ -258,6 +260,16 @@ class Scenario(Section):
         if doubled:
             raise ValueError(f"two orders start in period {min(doubled)}; one a period is allowed")
         return value
+
+    @property
+    def has_vehicles(self) -> bool:
+        """Whether agents see and set a vehicle's charging."""
+        return self.sites.net_appliances or self.sites.vehicle_share > 0.0
+
+    @property
+    def has_heat_pumps(self) -> bool:
+        """Whether agents see and set a heat pump."""
+        return self.sites.net_appliances or self.sites.heat_pump_share > 0.0
 
     @property
     def source(self) -> str:

@@ -8,8 +8,8 @@ Amounts that are ordered, metered or paid are integers (Wh, micro-currency); phy
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
-from typing import Any, NamedTuple, Protocol
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,7 @@ BLOCKS = 2
 WEEK = 672
 PPM = 1_000_000
 UP, DOWN = 1, -1
+LIVED, TWIN = 0, 1  # what appliances went through, and what they would have without orders and cuts
 
 # Causes of an event.
 NO_EVENT, OVER_VOLTAGE, UNDER_VOLTAGE, OVERLOAD, UPPER_LEVEL = range(5)
@@ -36,36 +37,6 @@ CAUSES = ("none", "over-voltage", "under-voltage", "overload", "upper-level orde
 # Columns of a plan's passes: how it was dispatched (envs.dispatch.base.METHODS), whether that is proven to cost least,
 # Wh a period, extremes of the check in millionths, and how many limits it found broken.
 METHOD, PROVEN, PASS_WH, LOW_UPU, HIGH_UPU, LOADING_PPM, BROKEN = range(7)
-
-# Flows of money, in the order of the settlement table.
-FLOWS = (
-    "trade",
-    "network charge",
-    "surplus",
-    "deficit",
-    "activation",
-    "subsidy",
-    "user shortfall",
-    "aggregator shortfall",
-    "upper-level order",
-    "upper-level missing",
-    "losses",
-    "cut of last resort",
-)
-(
-    TRADE,
-    CHARGE,
-    SURPLUS,
-    DEFICIT,
-    ACTIVATION,
-    SUBSIDY,
-    USER_SHORTFALL,
-    AGGREGATOR_SHORTFALL,
-    UPPER_ORDER,
-    UPPER_MISSING,
-    LOSSES,
-    LAST_RESORT,
-) = range(len(FLOWS))
 
 
 @dataclass
@@ -78,11 +49,17 @@ class State:
     period: int  # periods since the episode began: the worlds of a batch run in step
     malicious: Ints  # (B, N) index into the cast's behaviours, -1 honest
     charge_wh: Floats  # (B, N) state of charge
+    need_wh: Floats  # (B, 2, N) what a plugged-in vehicle still needs, lived and twin; 0 when full or away
+    leaves: Ints  # (B, N) period in which the vehicle leaves; past when it is away
+    warmth_k: Floats  # (B, 2, N) indoor temperature above the set one, lived and twin
+    appliance_w: Floats  # (B, 2, OUTLOOK, N) vehicles' and heat pumps' demand ahead, lived and twin
+    hold_ppm: Ints  # (B, N) set points of the last period without an order, on the ledger in the sites' orders
+    heat_ppm: Ints  # (B, N)
     truth_pv_w: Floats  # (B, OUTLOOK, N) what the sun will allow; only physics may read it
     truth_load_w: Floats  # (B, OUTLOOK, N)
     site_pv_w: Floats  # (B, OUTLOOK, N) each site's own forecast
     site_load_w: Floats  # (B, OUTLOOK, N)
-    operator_net_w: Floats  # (B, OUTLOOK, N) the operator's independent estimate of PV minus load
+    operator_net_w: Floats  # (B, OUTLOOK, N) the operator's independent estimate of PV minus load and appliances
     schedule_w: Floats  # (B, HORIZON, N) filed one step ago for this period and the next seven
     baseline_w: Floats  # (B, HORIZON, N) fixed by the first event that covers the period
     baseline_fixed: Bools  # (B, HORIZON, N)
@@ -95,6 +72,12 @@ class State:
     announced: Announced
     events: Events
     balance: Ints  # (B, accounts) money since the episode began, micro-currency
+
+    @property
+    def rebound_w(self) -> Floats:
+        """(B, OUTLOOK, N) appliances' demand ahead that is there because of earlier orders; < 0 brought forward."""
+        rebound: Floats = self.appliance_w[:, LIVED] - self.appliance_w[:, TWIN]
+        return rebound
 
 
 @dataclass
@@ -141,7 +124,8 @@ class Stage:
     effect: Floats  # (B, R, N) kW at the violated place per kW at the site, most effective site = 1
     place: Ints  # (B, R) bus (>= 0) or -1 - branch
     upper_price: Ints  # (B, R)
-    baseline_w: Floats  # (B, HORIZON, N) what each site is expected to inject without new orders
+    baseline_w: Floats  # (B, HORIZON, N) the schedules as far as the operator believes them, without any rebound
+    expected_w: Floats  # (B, HORIZON, N) with it: what the operator expects to be injected without new orders
     live_w: Floats  # (B, HORIZON, N) signed orders of running events
     forecast_low_pu: Floats  # (B,)
     forecast_high_pu: Floats  # (B,)
@@ -153,6 +137,17 @@ class Stage:
     offer_wh: Ints  # (B, R, A)
     threshold_ppm: Ints  # (B, A) least credit of a user that the aggregator accepts; sealed like the offer
     closed: int = 0  # stages completed: 1 operator, 2 aggregators
+
+    def measured_against(self, request: int) -> Floats:
+        """(B, HORIZON, N) what an order of the request is measured against.
+
+        The rebound of an earlier order counts against the seller: putting it off again is no delivery, and neither is
+        living through it where less injection was ordered.
+        """
+        up = self.direction[:, request, None, None] > 0
+        pick = np.where(up, np.maximum(self.baseline_w, self.expected_w), np.minimum(self.baseline_w, self.expected_w))
+        measured: Floats = pick
+        return measured
 
 
 @dataclass
@@ -170,6 +165,8 @@ class Quotes:
     reactive_ppm: Ints  # (B, N) > 0 supplies, of what the inverter can give; 0 where agents set none
     preference: Floats  # (B, N, A)
     schedule_w: Floats  # (B, HORIZON, N) filed for the next eight periods
+    hold_ppm: Ints  # (B, N) share of the vehicle's charging held back
+    heat_ppm: Ints  # (B, N) heat pump: -1e6 off, 0 thermostat, 1e6 full power
 
 
 class Orders(NamedTuple):
@@ -251,11 +248,16 @@ class Energy:
     generated_wh: Ints  # (B, N)
     consumed_wh: Ints  # (B, N)
     storage_wh: Ints  # (B, N) > 0 discharged
-    natural_wh: Ints  # (B, N) what the site would have injected without its orders (the twin)
+    natural_wh: Ints  # (B, N) what the site would have injected without its orders, these and earlier ones (the twin)
     available_wh: Ints  # (B, N) what the sun allowed to generate
     cut_wh: Ints  # (B, N) what the cut of last resort took (sign of injection)
     shed_wh: Ints  # (B, N) load put off
     cycled_wh: Ints  # (B, N) charged + discharged
+    vehicle_wh: Ints  # (B, N) of the consumption, vehicles' charging
+    heat_wh: Ints  # (B, N) of the consumption, heat pumps'
+    missing_wh: Ints  # (B, N) what vehicles that leave at the end of the period miss
+    outside_mkh: Ints  # (B, N) indoor temperature outside the comfort band, mK·h
+    owed_wh: Ints  # (B, N) in the episode's last period: what is still to be bought for what was put off
     reactive_varh: Ints  # (B, N) what the inverter gave, > 0 into the grid
     flow_wh: Ints  # (B,) through the transformer into this grid, < 0 when it feeds back
     technical_loss_wh: Ints  # (B,)
@@ -342,14 +344,3 @@ class Outcome(Protocol):
     payments: Payments
     credit_ppm: Ints  # (B, N + A) after the period
     score_ppm: Ints  # (B, N)
-
-
-def world_of(value: Any, b: int) -> Any:
-    """World ``b`` of a dataclass of batched arrays, as a copy with B = 1 (arrays without a batch axis do not occur)."""
-    if isinstance(value, np.ndarray):
-        return value[b : b + 1].copy()
-    if hasattr(value, "__dataclass_fields__"):
-        return type(value)(**{f.name: world_of(getattr(value, f.name), b) for f in fields(value)})
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return type(value)(*(world_of(item, b) for item in value))
-    return value

@@ -24,8 +24,10 @@ from envs.grid.feeder import Feeder, load_feeder
 from envs.grid.profiles import BORROWED, Profiles, load_profiles
 from envs.grid.routing import Routes, charges_by_distance, reference_distance_pu, routes_of
 from envs.grid.sensitivity import branch_share, reactive_sensitivity, voltage_sensitivity
+from envs.resources import thermostatic, vehicle
+from envs.resources.site import Equipment
 from envs.settings import MarketSettings, Scenario, load_scenario
-from envs.types import Floats, Ints, Trades
+from envs.types import HOURS, Floats, Ints, Trades
 
 MAX_SITES = 2_000
 
@@ -45,6 +47,7 @@ class World:
     storage_wh: Floats  # (N,) 0 = none
     storage_w: Floats  # (N,)
     efficiency: Floats  # (N,) one way
+    equipment: Equipment  # the same and more, as kernels take it
     capacity_w: Ints  # (N,) certified: what the site could ever inject or draw
     inverter_va: Floats  # (N,) apparent power of plant and battery together, 0 = none
     volt_per_w: Floats  # (buses, N) pu per W injected at the site
@@ -64,6 +67,11 @@ class World:
     def aggregators(self) -> int:
         """A, the number of aggregators."""
         return self.scenario.market.aggregators
+
+    @property
+    def has_appliances(self) -> bool:
+        """Whether any site has a vehicle or a heat pump."""
+        return bool(self.equipment.fleet.rated_w.any() or self.equipment.houses.rated_w.any())
 
     @property
     def accounts(self) -> int:
@@ -97,6 +105,15 @@ class World:
         start, goal = (self.site_bus[np.where(used, who, 0)] for who in (trades.seller, trades.buyer))
         return np.asarray(np.where(used, self.path_charge[start, goal], 0))
 
+    def usual_load_w(self, rows: Ints) -> Floats:
+        """(rows, N) demand of an ordinary day: vehicles' spread evenly over the day, buildings held at temperature."""
+        fleet, houses = self.equipment.fleet, self.equipment.houses
+        drawn = np.where((fleet.rated_w > 0.0) & (fleet.column < 0), fleet.driven_share * fleet.need_wh, 0.0)
+        followed = np.append(fleet.plug_wh.sum(axis=0) / max(self.days, 1), 0.0)[fleet.column]
+        driving_w = (drawn + followed) / (fleet.efficiency * HOURS * self.periods_per_day)
+        usual: Floats = self.load_w[rows] + houses.hold_w[rows % len(houses.hold_w)] + driving_w
+        return usual
+
 
 def _flat(values: tuple[Any, ...]) -> Iterator[Any]:
     """The arrays and numbers in nested tuples, in their order."""
@@ -119,6 +136,9 @@ class _Site:
     storage_kwh: float = 0.0
     storage_kw: float = 0.0
     efficiency: float = 0.95
+    charger_kw: float = 0.0
+    heat_pump_kw: float = 0.0
+    appliance: str = ""  # the net's profile, where the load is nothing but a charger or a heat pump
 
 
 def _sites_of(feeder: Feeder, scenario: Scenario, shapes: int) -> list[_Site]:
@@ -151,7 +171,24 @@ def _sites_of(feeder: Feeder, scenario: Scenario, shapes: int) -> list[_Site]:
         site.storage_kwh, site.storage_kw = settings.added_storage_kwh, settings.added_storage_kw
     for site in sites:
         site.plant_kw *= settings.pv_scale
+    _add_appliances(sites, feeder, scenario)
     return sites
+
+
+def _add_appliances(sites: list[_Site], feeder: Feeder, scenario: Scenario) -> None:
+    """Vehicles and heat pumps: the net's own, known by their profiles, and those of the configured shares."""
+    settings = scenario.sites
+    for site in sites if settings.net_appliances else ():
+        profile = str(feeder.loads.profile[site.load]) if site.load >= 0 else ""
+        if profile.startswith(vehicle.PREFIXES):
+            site.appliance, site.charger_kw = profile, float(feeder.loads.p_kw[site.load])
+        elif profile.startswith(thermostatic.PREFIXES):
+            site.appliance, site.heat_pump_kw = profile, float(feeder.loads.p_kw[site.load])
+    homes = [s for s in sites if s.load >= 0 and not s.appliance]
+    for site in _chosen(homes, settings.vehicle_share, 2):
+        site.charger_kw = scenario.vehicle.power_kw
+    for site in _chosen(homes, settings.heat_pump_share, 3):
+        site.heat_pump_kw = scenario.heat_pump.power_kw
 
 
 def _first(sites: list[_Site], bus: int, name: str, free: Callable[[_Site], bool]) -> _Site:
@@ -188,8 +225,9 @@ def _columns(sites: list[_Site], profiles: Profiles, shapes: Floats) -> tuple[Fl
     load_w, load_var, pv_w = (np.zeros((profiles.periods, len(sites))) for _ in range(3))
     for s, site in enumerate(sites):
         if site.load >= 0:
-            load_w[:, s] = np.maximum(profiles.load_p_w[:, site.load], 0)
             load_var[:, s] = profiles.load_q_var[:, site.load]
+        if site.load >= 0 and not site.appliance:
+            load_w[:, s] = np.maximum(profiles.load_p_w[:, site.load], 0)
         if site.plant >= 0:
             pv_w[:, s] = shapes[:, site.plant] * site.plant_kw * 1000.0
     return load_w, load_var, pv_w
@@ -200,6 +238,38 @@ def _path_charges(market: MarketSettings, routes: Routes, reference_pu: float) -
     if market.network_charge_rule == "distance":
         return charges_by_distance(routes, reference_pu, market.network_charge)
     return np.full(routes.distance_pu.shape, market.network_charge, np.int64)
+
+
+def _equipment(sites: list[_Site], profiles: Profiles, scenario: Scenario) -> Equipment:
+    """Batteries, vehicles and heat pumps of all sites; the net's own appliances follow their profiles."""
+    charger_w = np.array([s.charger_kw for s in sites]) * 1000.0
+    pump_w = np.array([s.heat_pump_kw for s in sites]) * 1000.0
+    column = np.full(len(sites), -1, np.int64)
+    plugs: list[tuple[Floats, Ints]] = []
+    held_w = np.full((profiles.periods if pump_w.any() else 1, len(sites)), np.nan)
+    for s, site in enumerate(sites):
+        if site.appliance.startswith(vehicle.PREFIXES):
+            column[s] = len(plugs)
+            at_work = site.appliance.startswith(vehicle.WORK)
+            leaves_h = vehicle.WORK_ENDS_H if at_work else scenario.vehicle.departure_h
+            power_w = np.maximum(profiles.load_p_w[:, site.load], 0)
+            plugs.append(vehicle.plugs_of(power_w, leaves_h, profiles.periods_per_day))
+        elif site.appliance:
+            held_w[:, s] = np.maximum(profiles.load_p_w[:, site.load], 0)
+    rows = profiles.periods if plugs else 1
+    tables = (
+        np.array([energy for energy, _ in plugs]).reshape(-1, rows).T.copy(),
+        np.array([stay for _, stay in plugs], np.int64).reshape(-1, rows).T.copy(),
+    )
+    day = profiles.periods_per_day
+    return Equipment(
+        np.array([s.storage_kwh for s in sites]) * 1000.0,
+        np.array([s.storage_kw for s in sites]) * 1000.0,
+        np.array([s.efficiency for s in sites]),
+        scenario.sites.flexible_load_share,
+        vehicle.fleet_of(scenario.vehicle, charger_w, column, tables, day),
+        thermostatic.houses_of(scenario.heat_pump, pump_w, held_w, day),
+    )
 
 
 @lru_cache(maxsize=8)
@@ -232,7 +302,8 @@ def _build(settings: str, source: str) -> World:
             f"{source}: malicious: {cheats} malicious of {len(sites)} sites (allowed: 0 to {len(sites)})"
         )
     bus = np.array([s.bus for s in sites], np.int64)
-    storage_w = np.array([s.storage_kw for s in sites]) * 1000.0
+    equipment = _equipment(sites, profiles, scenario)
+    fuse_w = rated + equipment.rated_w + equipment.fleet.rated_w + equipment.houses.rated_w
     routes = routes_of(feeder)
     reference_pu = reference_distance_pu(routes, bus)
     return World(
@@ -244,12 +315,13 @@ def _build(settings: str, source: str) -> World:
         load_var=load_var,
         pv_w=pv_w,
         pv_rated_w=rated,
-        storage_wh=np.array([s.storage_kwh for s in sites]) * 1000.0,
-        storage_w=storage_w,
-        efficiency=np.array([s.efficiency for s in sites]),
+        storage_wh=equipment.capacity_wh,
+        storage_w=equipment.rated_w,
+        efficiency=equipment.efficiency,
+        equipment=equipment,
         # Half as much again as the year's highest demand: a meter's fuse, not a forecast.
-        capacity_w=np.ceil(rated + storage_w + 1.5 * load_w.max(axis=0)).astype(np.int64),
-        inverter_va=scenario.grid.inverter.rating * (rated + storage_w),
+        capacity_w=np.ceil(fuse_w + 1.5 * load_w.max(axis=0)).astype(np.int64),
+        inverter_va=scenario.grid.inverter.rating * (rated + equipment.rated_w),
         volt_per_w=np.ascontiguousarray(voltage_sensitivity(feeder)[:, bus]) / 1000.0,
         volt_per_var=np.ascontiguousarray(reactive_sensitivity(feeder)[:, bus]) / 1000.0,
         branch_share=np.ascontiguousarray(branch_share(feeder)[:, bus]),

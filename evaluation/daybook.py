@@ -239,13 +239,14 @@ def _page(trace: Trace, r: int) -> EventPage:
         for a in range(plan.awarded_wh.shape[2])
         if plan.admitted_wh[0, r, a] or plan.awarded_wh[0, r, a]
     ]
+    measured_w = stage.measured_against(r)
     orders = [
         [
             i,
             (a := int(plan.member[0, i])),
             int(plan.ordered_wh[0, r, i]),
             int(stage.subsidy[0, a]),
-            *np.rint(stage.baseline_w[0, : int(stage.duration[0, r]), i]).astype(np.int64).tolist(),
+            *np.rint(measured_w[0, : int(stage.duration[0, r]), i]).astype(np.int64).tolist(),
         ]
         for i in np.flatnonzero(plan.ordered_wh[0, r]).tolist()
     ]

@@ -12,9 +12,10 @@ import numpy as np
 from agents.policy import make_policies
 from envs.audit import Market
 from envs.core import Core
+from envs.money import DEFICIT, SURPLUS, TRADE
 from envs.reward import violations
 from envs.settings import Scenario, load_scenario
-from envs.types import DEFICIT, GRID, SURPLUS, TRADE, Bools, Floats, Ints, Trace
+from envs.types import GRID, Bools, Floats, Ints, Trace
 from envs.world import World, build_world
 from evaluation.measures.base import LOAD_FLOOR, VOLT_FLOOR
 from evaluation.playing import periods

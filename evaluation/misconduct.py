@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from envs.types import USER_SHORTFALL
+from envs.money import USER_SHORTFALL
 from evaluation.daybook import AMOUNT, FLOW, PAYER
 from evaluation.measures.base import currency, kwh
 from evaluation.measures.conduct import deliveries, forged_turns, readings

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from envs.dispatch.base import METHODS
-from envs.types import CAUSES, FLOWS, GRID
+from envs.money import FLOWS
+from envs.types import CAUSES, GRID
 from evaluation.daybook import AGGREGATOR, AMOUNT, EVENT, FLOW, ORDER_WH, SITE, SUBSIDY_PRICE, VERIFIED, WHO, EventPage
 from evaluation.figures.style import time_of
 from evaluation.runs import RunResult

@@ -20,25 +20,14 @@ from agents.policy import Policy, make_policies
 from envs.config import SettingsError
 from envs.core import Core
 from envs.mechanisms import Mechanisms
+from envs.money import ACTIVATION, AGGREGATOR_SHORTFALL, SUBSIDY
 from envs.settings import Scenario
-from envs.types import (
-    ACTIVATION,
-    AGGREGATOR_SHORTFALL,
-    GRID,
-    REQUESTS,
-    SUBSIDY,
-    Ints,
-    Plan,
-    Quotes,
-    Stage,
-    State,
-    Trace,
-)
+from envs.types import GRID, REQUESTS, Ints, Plan, Quotes, Stage, State, Trace
 from envs.world import World, build_world
 from evaluation.daybook import AMOUNT, EVENT, FLOW, ORDERED, SITE, VERIFIED, WHEN, WHO, DayBook, Diary, EventPage
 from evaluation.playing import acting, periods
 
-OWN = ("baseline_w", "live_w", "forecast_low_pu", "forecast_high_pu", "forecast_loading")  # a world's own forecast
+OWN = ("baseline_w", "expected_w", "live_w", "forecast_low_pu", "forecast_high_pu", "forecast_loading")  # a world's own
 Said = TypeVar("Said", Stage, Plan)
 
 

@@ -84,7 +84,8 @@ FIELDS: dict[Kind, tuple[str, ...]] = {
     Kind.ORDER: (
         "period uint", "quantity_wh int", "opening_price_micro uint", "limit_price_micro uint",
         "requote_ppm uint", "blocks [request uint, volume_wh uint, price_micro uint]", "storage_w int",
-        "shed_ppm uint", "plan_w ints", "preference_ppm ints", "reactive_ppm int",
+        "shed_ppm uint", "plan_w ints", "preference_ppm ints", "reactive_ppm int", "charge_hold_ppm uint",
+        "heat_shift_ppm int",
     ),
     Kind.TRADE: ("period uint", "buyer address", "seller address", "energy_wh uint", "price_micro uint"),
     Kind.READING: ("period uint", "generated_wh uint", "consumed_wh uint", "storage_wh int"),
@@ -126,7 +127,9 @@ FIELDS: dict[Kind, tuple[str, ...]] = {
     Kind.BALLOT: ("candidate party",),
     Kind.PATHS: ("period uint", "rows [trade uint, distance_micro_pu uint, charge_micro uint, buses uints]"),
     Kind.FORECAST: ("period uint", "net_w ints"),
-    Kind.ESTIMATE: ("period uint", "rows [site address, net_w ints]"),
+    Kind.ESTIMATE: (
+        "period uint", "rows [site address, net_w ints]", "appliances [site address, demand_w ints, rebound_w ints]",
+    ),
     Kind.CONDITIONS: (
         "roles uints", "least_capacity_w uint", "most_capacity_w uint", "energy_types uint", "buses uint",
         "least_periods uint",

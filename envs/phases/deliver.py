@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
 
 from envs.phases.network import limits_of, new_desk, solve_sites
-from envs.resources import load, storage
-from envs.types import HOURS, PPM, Energy, Events, Floats, Ints, Plan, Quotes, Stage, State
+from envs.resources import site, storage, thermostatic, vehicle
+from envs.types import HOURS, LIVED, PPM, TWIN, Energy, Events, Floats, Ints, Plan, Quotes, Stage, State
 from envs.world import World
+
+
+class _Registers(NamedTuple):
+    """The fields of Energy that living a period fills site by site, (B, N) each."""
+
+    generated_wh: Ints
+    consumed_wh: Ints
+    storage_wh: Ints
+    natural_wh: Ints
+    cut_wh: Ints
+    shed_wh: Ints
+    cycled_wh: Ints
+    vehicle_wh: Ints
+    heat_wh: Ints
+    missing_wh: Ints
+    outside_mkh: Ints
+    owed_wh: Ints
 
 
 def enter_events(state: State, stage: Stage, ordered_wh: Ints, member: Ints, award_price: Ints) -> None:
@@ -36,68 +55,108 @@ def enter_events(state: State, stage: Stage, ordered_wh: Ints, member: Ints, awa
         events.subsidy[:, slot] = subsidy
         covered = np.arange(horizon)[None, :, None] < stage.duration[:, r, None, None]
         newly = covered & (ordered_wh[:, r] > 0)[:, None, :] & ~state.baseline_fixed
-        state.baseline_w[newly] = stage.baseline_w[newly]
+        state.baseline_w[newly] = stage.measured_against(r)[newly]
         state.baseline_fixed |= newly
 
 
 @njit(cache=True)
-def _live_now(events, period, out):
-    """Signed orders of the period, W per site (B, N)."""
+def _live_now(events, period, out, left):
+    """Signed orders of the period, W per site (B, N), and how many periods a site's longest order still runs."""
     out[:] = 0.0
+    left[:] = 0
     for b in range(out.shape[0]):
         for e in range(events[0].shape[1]):
-            if events[0][b, e] >= 0 and events[0][b, e] <= period < events[0][b, e] + events[1][b, e]:
+            end = events[0][b, e] + events[1][b, e]
+            if events[0][b, e] >= 0 and events[0][b, e] <= period < end:
                 for i in range(out.shape[1]):
                     out[b, i] += events[2][b, e] * events[3][b, e, i] / HOURS
+                    if events[3][b, e, i] > 0:
+                        left[b, i] = max(left[b, i], end - period)
 
 
-def orders_now(events: Events, period: int, sites: int) -> Floats:
-    """(B, N) W: signed sum of the live orders of each site; orders of one site never point both ways."""
-    out = np.empty((len(events.start), sites))
-    _live_now((events.start, events.duration, events.direction, events.ordered_wh), period, out)
-    return out
+def orders_now(events: Events, period: int, sites: int) -> tuple[Floats, Ints]:
+    """(B, N) W, the signed sum of the live orders of each site, and (B, N) periods for which they still run.
+
+    Orders of one site never point both ways.
+    """
+    out, left = np.empty((len(events.start), sites)), np.empty((len(events.start), sites), np.int64)
+    _live_now((events.start, events.duration, events.direction, events.ordered_wh), period, out, left)
+    return out, left
+
+
+@njit(cache=True)
+def _follow(b, i, equipment, stores, set_points, row, period, order, left, cut, fraction, baseline, demand, flows):
+    """(flows, load put off by order) of a site that carries out ``fraction`` of what its order still lacks."""
+    output, use, battery, charging, heating = flows
+    target = baseline + order + cut
+    change = (target - (output - use + battery - charging - heating)) * fraction
+    way = 1 if order > 0.0 else -1
+    if change * way <= 0.0:
+        return flows, 0.0
+    car, house = site.appliance_range_w(
+        equipment, way, left, row, period, b, i, stores.need_wh[b, LIVED, i], stores.leaves[b, i],
+        stores.warmth_k[b, LIVED, i], set_points,
+    )  # fmt: skip
+    charge = stores.charge_wh[b, i]
+    if way < 0:
+        return site.lower_injection(-change, car, house, i, charge, equipment, flows), 0.0
+    shed = set_points.shed_ppm[b, i] / PPM
+    return site.raise_injection(change, car, house, i, charge, demand, shed, equipment, flows)
+
+
+@njit(cache=True)
+def _advance(b, i, equipment, stores, row, period, last, flows, twin, out):
+    """State of the site's resources after the period, lived and twin, and what living it cost."""
+    stores.charge_wh[b, i] = storage.advance_wh(
+        stores.charge_wh[b, i], equipment.capacity_wh[i], flows.battery, equipment.efficiency[i]
+    )
+    if not site.has_appliance(equipment, i):
+        return
+    for side, charging, heating in ((LIVED, flows.charging, flows.heating), (TWIN, twin[0], twin[1])):
+        need, warmth = stores.need_wh[b, side, i], stores.warmth_k[b, side, i]
+        need, warmth = site.appliances_after(equipment, row, i, need, warmth, charging, heating)
+        stores.need_wh[b, side, i], stores.warmth_k[b, side, i] = need, warmth
+    need, warmth, leaves = stores.need_wh[b, LIVED, i], stores.warmth_k[b, LIVED, i], stores.leaves[b, i]
+    out.vehicle_wh[b, i] = np.int64(np.rint(flows.charging * HOURS))
+    out.heat_wh[b, i] = np.int64(np.rint(flows.heating * HOURS))
+    out.missing_wh[b, i] = np.int64(np.rint(vehicle.missing_wh(need, leaves, period)))
+    if equipment.houses.rated_w[i] > 0.0:
+        out.outside_mkh[b, i] = np.int64(np.rint(1000.0 * thermostatic.outside_kh(equipment.houses, warmth)))
+    if last:
+        out.owed_wh[b, i] = np.int64(np.rint(site.owed_wh(equipment, i, need, leaves, period, warmth)))
 
 
 @njit(cache=True)
 def _live_period(
-    truth_pv, truth_load, set_w, shed_ppm, flexible, charge, capacity_wh, rated_w, efficiency, baseline, ordered,
-    cut_wh,
-    fraction, generated, consumed, stored, natural, cut_done, shed_wh, cycled,
+    equipment, truth_pv, truth_load, set_points, stores, first_row, rows, period, last, baseline, ordered, left, cut_wh,
+    fraction, out,
 ):  # fmt: skip
-    for b in range(set_w.shape[0]):
-        for i in range(set_w.shape[1]):
-            pv, demand = truth_pv[b, 0, i], truth_load[b, 0, i]
-            own_shed = demand * flexible * shed_ppm[b, i] / PPM
-            power, use = set_w[b, i], demand - own_shed
-            natural[b, i] = np.int64(np.rint((pv - use + power) * HOURS))
+    for b in range(ordered.shape[0]):
+        row = first_row[b] % rows
+        for i in range(ordered.shape[1]):
+            demand = truth_load[b, 0, i]
+            own_shed = demand * equipment.flexible * set_points.shed_ppm[b, i] / PPM
+            need, warmth = stores.need_wh[b, :, i], stores.warmth_k[b, :, i]
+            charging, heating = site.appliances_w(equipment, row, i, need[LIVED], warmth[LIVED], set_points, b)
+            twin = site.appliances_w(equipment, row, i, need[TWIN], warmth[TWIN], set_points, b)
+            flows = site.Flows(truth_pv[b, 0, i], demand - own_shed, set_points.storage_w[b, i], charging, heating)
+            alone_w = flows.output - flows.use + flows.battery - twin[0] - twin[1]
+            out.natural_wh[b, i] = np.int64(np.rint(alone_w * HOURS))
             # The operator's cut is switched remotely: nobody can refuse it.
-            curtailed = min(pv, -cut_wh[b, i] / HOURS) if cut_wh[b, i] < 0 else 0.0
-            shed_by_force = min(use, cut_wh[b, i] / HOURS) if cut_wh[b, i] > 0 else 0.0
-            pv -= curtailed
-            use -= shed_by_force
-            cut_done[b, i] = np.int64(np.rint((shed_by_force - curtailed) * HOURS))
-            put_off = own_shed
+            flows, cut_w = site.cut_by_force(cut_wh[b, i] / HOURS, flows)
+            out.cut_wh[b, i] = np.int64(np.rint(cut_w * HOURS))
+            put_off = 0.0
             if ordered[b, i] != 0.0:
-                target = baseline[b, 0, i] + ordered[b, i] + shed_by_force - curtailed
-                change = (target - (pv - use + power)) * fraction[b, i]
-                lowest, highest = storage.limits_w(charge[b, i], capacity_wh[i], rated_w[i], efficiency[i], 1)
-                if ordered[b, i] < 0.0 and change < 0.0:  # charge first: what is stored is not lost
-                    moved = min(-change, max(power - lowest, 0.0))
-                    power -= moved
-                    pv -= min(pv, -change - moved)
-                elif ordered[b, i] > 0.0 and change > 0.0:
-                    moved = min(change, max(highest - power, 0.0))
-                    power += moved
-                    reach = load.range_up_w(demand, flexible, shed_ppm[b, i] / PPM)
-                    more = min(min(reach, use), change - moved)
-                    use -= more
-                    put_off += more
-            generated[b, i] = np.int64(np.rint(pv * HOURS))
-            consumed[b, i] = np.int64(np.rint(use * HOURS))
-            stored[b, i] = np.int64(np.rint(power * HOURS))
-            shed_wh[b, i] = np.int64(np.rint(put_off * HOURS))
-            cycled[b, i] = abs(stored[b, i])
-            charge[b, i] = storage.advance_wh(charge[b, i], capacity_wh[i], power, efficiency[i])
+                flows, put_off = _follow(
+                    b, i, equipment, stores, set_points, row, period, ordered[b, i], left[b, i], cut_w, fraction[b, i],
+                    baseline[b, 0, i], demand, flows,
+                )  # fmt: skip
+            out.generated_wh[b, i] = np.int64(np.rint(flows.output * HOURS))
+            out.consumed_wh[b, i] = np.int64(np.rint((flows.use + flows.charging + flows.heating) * HOURS))
+            out.storage_wh[b, i] = np.int64(np.rint(flows.battery * HOURS))
+            out.shed_wh[b, i] = np.int64(np.rint((own_shed + put_off) * HOURS))
+            out.cycled_wh[b, i] = abs(out.storage_wh[b, i])
+            _advance(b, i, equipment, stores, row, period, last, flows, twin, out)
 
 
 @njit(cache=True)
@@ -144,7 +203,7 @@ def flow_of(world: World, state: State, net_wh: Ints, consumed_wh: Ints, set_ppm
     return flow_wh, loss_wh
 
 
-def deliver(world: World, state: State, quotes: Quotes, plan: Plan, fraction: Floats) -> Energy:
+def deliver(world: World, state: State, quotes: Quotes, plan: Plan, fraction: Floats, last: bool = False) -> Energy:
     """Live the period: physical energies, state of charge (advanced in place), voltages with and without the orders.
 
     Args:
@@ -153,6 +212,7 @@ def deliver(world: World, state: State, quotes: Quotes, plan: Plan, fraction: Fl
         quotes: set points of the period.
         plan: the cut of last resort.
         fraction: (B, N) share of an ordered change that each site carries out.
+        last: whether the episode ends with the period, so that what was put off is owed.
     """
     worlds, sites = len(state.seed), world.sites
     buses, branches = world.feeder.bus_count, world.feeder.branch_count
@@ -173,6 +233,11 @@ def deliver(world: World, state: State, quotes: Quotes, plan: Plan, fraction: Fl
         shed_wh=ints(sites),
         cycled_wh=ints(sites),
         reactive_varh=ints(sites),
+        vehicle_wh=ints(sites),
+        heat_wh=ints(sites),
+        missing_wh=ints(sites),
+        outside_mkh=ints(sites),
+        owed_wh=ints(sites),
         flow_wh=ints(),
         technical_loss_wh=ints(),
         voltage_pu=floats(buses),
@@ -181,19 +246,18 @@ def deliver(world: World, state: State, quotes: Quotes, plan: Plan, fraction: Fl
         twin_loading=floats(branches),
         converged=np.ones(worlds, np.bool_),
     )
-    ordered = orders_now(state.events, state.period, sites)
+    ordered, left = orders_now(state.events, state.period, sites)
+    first_row = state.day * world.periods_per_day + state.period
     _live_period(
-        state.truth_pv_w, state.truth_load_w, quotes.storage_w, quotes.shed_ppm,
-        world.scenario.sites.flexible_load_share,
-        state.charge_wh, world.storage_wh, world.storage_w, world.efficiency, state.baseline_w, ordered, plan.cut_wh,
-        fraction, energy.generated_wh, energy.consumed_wh, energy.storage_wh, energy.natural_wh, energy.cut_wh,
-        energy.shed_wh, energy.cycled_wh,
+        world.equipment, state.truth_pv_w, state.truth_load_w, site.set_points_of(quotes), site.stores_of(state),
+        first_row, len(world.load_w), state.period, last, state.baseline_w, ordered, left, plan.cut_wh, fraction,
+        _Registers(*(getattr(energy, name) for name in _Registers._fields)),
     )  # fmt: skip
     net = energy.generated_wh - energy.consumed_wh + energy.storage_wh
     _flows(
-        limits_of(world), net, energy.natural_wh, energy.consumed_wh, world.load_var, quotes.reactive_ppm,
-        state.day * world.periods_per_day + state.period, energy.flow_wh, energy.technical_loss_wh,
-        energy.reactive_varh, energy.voltage_pu, energy.loading, energy.twin_voltage_pu,
+        limits_of(world), net, energy.natural_wh, energy.consumed_wh, world.load_var, quotes.reactive_ppm, first_row,
+        energy.flow_wh, energy.technical_loss_wh, energy.reactive_varh, energy.voltage_pu, energy.loading,
+        energy.twin_voltage_pu,
         energy.twin_loading, energy.converged,
     )  # fmt: skip
     return energy

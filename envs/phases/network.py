@@ -95,7 +95,7 @@ def new_desk(limits):
 
 @njit(cache=True)
 def set_forecast(desk, load_w, load_var, set_ppm):
-    """The rest of a desk whose p_w is a forecast: loads (N,) as expected, so inverters carry what is left of p_w."""
+    """The rest of a desk whose p_w is a forecast: demand (N,) as expected, so inverters carry what is left of p_w."""
     for i in range(desk.p_w.shape[0]):
         desk.load_var[i] = load_var[i]
         desk.inverter_w[i] = desk.p_w[i] + load_w[i]

@@ -14,9 +14,11 @@ from numba import njit
 
 from envs import draws
 from envs.draws import normal, stream
-from envs.resources import load, photovoltaic
+from envs.resources import load, photovoltaic, vehicle
+from envs.resources import site as whole_site
+from envs.resources.site import SetPoints
 from envs.settings import ForecastError
-from envs.types import OUTLOOK, Ints, State
+from envs.types import LIVED, OUTLOOK, TWIN, Ints, State
 from envs.world import World
 
 
@@ -120,6 +122,65 @@ def _look(
             )  # fmt: skip
 
 
+@njit(cache=True)
+def _live_a_day(equipment, seed, episode, first, rows, period, stores):
+    """What is plugged in when an episode begins: the day before, with every vehicle left alone."""
+    fleet = equipment.fleet
+    for b in range(stores.leaves.shape[0]):
+        for i in range(stores.leaves.shape[1]):
+            need, leaves = 0.0, vehicle.AWAY
+            for t in range(period - fleet.periods_per_day, period):
+                row = (first[b] + t) % rows
+                need, leaves = whole_site.plug(equipment, seed[b], episode[b], row, t, i, need, leaves)
+                need = vehicle.advance_wh(fleet, need, vehicle.charging_w(fleet, i, need, 0.0))
+            stores.need_wh[b, :, i] = need
+            stores.leaves[b, i] = leaves
+
+
+@njit(cache=True)
+def _plug(equipment, seed, episode, first, rows, period, stores):
+    """Vehicles that leave and arrive at the beginning of the period; with them lived and twin are one again."""
+    for b in range(stores.leaves.shape[0]):
+        row = (first[b] + period) % rows
+        for i in range(stores.leaves.shape[1]):
+            before = stores.leaves[b, i]
+            need, leaves = whole_site.plug(
+                equipment, seed[b], episode[b], row, period, i, stores.need_wh[b, LIVED, i], before
+            )
+            if leaves != before:
+                stores.need_wh[b, :, i] = need
+                stores.leaves[b, i] = leaves
+
+
+@njit(cache=True)
+def _look_at_appliances(equipment, seed, episode, first, rows, period, stores, set_points, out):
+    for b in range(out.shape[0]):
+        for i in range(out.shape[3]):
+            if not whole_site.has_appliance(equipment, i):
+                continue
+            for side in range(out.shape[1]):
+                whole_site.appliances_ahead(
+                    equipment, seed[b], episode[b], first[b], rows, period, b, i, stores.need_wh[b, side, i],
+                    stores.leaves[b, i], stores.warmth_k[b, side, i], set_points, out[b, side, :, i],
+                )  # fmt: skip
+
+
+def _appliances(world: World, state: State, fresh: bool) -> None:
+    """Plug and unplug vehicles, then what vehicles and heat pumps draw if they go on as last set.
+
+    The operator knows the registered appliances, so its estimate has what they would draw had no order touched them.
+    """
+    first, rows = state.day * world.periods_per_day, len(world.load_w)
+    held = SetPoints(state.last_storage_w, state.hold_ppm, state.hold_ppm, state.heat_ppm)
+    where = (world.equipment, state.seed, state.episode, first, rows, state.period, whole_site.stores_of(state))
+    if fresh:
+        _live_a_day(*where)
+    _plug(*where)
+    _look_at_appliances(*where, held, state.appliance_w)
+    np.rint(state.appliance_w, out=state.appliance_w)
+    state.operator_net_w -= state.appliance_w[:, TWIN]
+
+
 def look_ahead(world: World, state: State, fresh: bool) -> None:
     """Fill the state's truths and forecasts for ``state.period`` … + OUTLOOK - 1; forecasts are whole W.
 
@@ -134,8 +195,10 @@ def look_ahead(world: World, state: State, fresh: bool) -> None:
         error_model(forecasts.site), error_model(forecasts.operator), state.truth_pv_w, state.truth_load_w,
         state.site_pv_w, state.site_load_w, state.operator_net_w,
     )  # fmt: skip
+    if world.has_appliances:
+        _appliances(world, state, fresh)
 
 
 def published_w(state: State) -> Ints:
-    """(B, OUTLOOK, N) W: each site's own forecast of what it injects, its battery aside."""
+    """(B, OUTLOOK, N) W: each site's own forecast of what it injects, its battery and its appliances aside."""
     return (state.site_pv_w - state.site_load_w).astype(np.int64)

@@ -28,9 +28,25 @@ from envs.actions import (
     SUBSIDY,
     THRESHOLD,
     VOLUME,
+    appliance_columns,
 )
-from envs.resources import load, photovoltaic, storage
-from envs.types import BLOCKS, HORIZON, HOURS, PPM, REQUESTS, UPPER, Floats, Ints, Quotes, Stage, State
+from envs.resources import site, storage
+from envs.types import (
+    BLOCKS,
+    HORIZON,
+    HOURS,
+    LIVED,
+    OUTLOOK,
+    PPM,
+    REQUESTS,
+    TWIN,
+    UPPER,
+    Floats,
+    Ints,
+    Quotes,
+    Stage,
+    State,
+)
 from envs.world import World
 
 
@@ -54,51 +70,58 @@ def offer(world: World, stage: Stage, action: Floats) -> None:
 
 
 @njit(cache=True)
-def _adjustable(
-    way, periods, b, i, live, site_pv, site_load, set_w, shed, charge, capacity_wh, rated_w, efficiency, flexible
-):
-    """Adjustable W of a site in a direction for the whole event, beyond what running orders already claim."""
-    claimed = 0.0
-    ahead = site_pv[b, 0, i] if way < 0 else load.range_up_w(site_load[b, 0, i], flexible, shed)
-    for h in range(periods):
-        if live[b, h, i] * way < 0.0:
-            return 0.0  # a running order the other way: one site cannot serve both
-        claimed = max(claimed, live[b, h, i] * way)
-        expected = site_pv[b, h, i] if way < 0 else load.range_up_w(site_load[b, h, i], flexible, shed)
-        ahead = min(ahead, expected)
-    lowest, highest = storage.limits_w(charge, capacity_wh, rated_w, efficiency, periods)
-    if way < 0:
-        reach = photovoltaic.range_down_w(ahead) + max(set_w - lowest, 0.0)
-    else:
-        reach = ahead + max(highest - set_w, 0.0)
+def _adjustable(equipment, way, periods, b, i, period, first, live, rebound, site_pv, site_load, set_points, stores):
+    """Adjustable W of a site in a direction for the whole event, beyond what running orders and rebounds claim."""
+    reach, claimed = site.range_w(
+        equipment, way, periods, b, i, live, site_pv, site_load, set_points, stores.charge_wh[b, i]
+    )
+    if reach < 0.0:
+        return 0.0
+    if site.has_appliance(equipment, i):
+        car, house = site.appliance_range_w(
+            equipment, way, periods, first + period, period, b, i, stores.need_wh[b, LIVED, i], stores.leaves[b, i],
+            stores.warmth_k[b, LIVED, i], set_points,
+        )  # fmt: skip
+        reach += car + house
+        against = 0.0
+        for h in range(periods):
+            against = max(against, rebound[b, h, i] * way)
+        claimed += against
     return max(reach - claimed, 0.0)
 
 
 @njit(cache=True)
-def _schedule(site_pv, site_load, b, i, charge, capacity_wh, rated_w, efficiency, plan_w, shift_w, out):
-    """File the own forecast with the storage plan, as long as the battery can follow it."""
+def _schedule(equipment, site_pv, site_load, b, i, charge, plan_w, shift_w, demand_w, out):
+    """File the own forecast with the storage plan, as long as the battery can follow it.
+
+    ``demand_w`` (OUTLOOK,) is what the appliances would draw had no order touched them.
+    """
+    capacity_wh, rated_w, efficiency = equipment.capacity_wh[i], equipment.rated_w[i], equipment.efficiency[i]
     for h in range(out.shape[1]):
         lowest, highest = storage.limits_w(charge, capacity_wh, rated_w, efficiency, 1)
         power = min(max(plan_w, lowest), highest)
         charge = storage.advance_wh(charge, capacity_wh, power, efficiency)
-        out[b, h, i] = site_pv[b, h + 1, i] - site_load[b, h + 1, i] + power + shift_w
+        out[b, h, i] = site_pv[b, h + 1, i] - site_load[b, h + 1, i] + power + shift_w - demand_w[h + 1]
 
 
 @njit(cache=True)
 def _quote(
-    action, direction, duration, baseline, live, site_pv, site_load, charge, capacity_wh, rated_w, efficiency,
-    capacity_w,
-    flexible, set_w, quantity, block_wh, block_price, schedule,
+    action, direction, duration, baseline, live, rebound, seed, episode, first, rows, period, site_pv, site_load,
+    equipment, stores, capacity_w, set_points, quantity, block_wh, block_price, schedule,
 ):  # fmt: skip
-    for b in range(set_w.shape[0]):
-        for i in range(set_w.shape[1]):
+    demand = np.zeros(OUTLOOK)
+    for b in range(quantity.shape[0]):
+        for i in range(quantity.shape[1]):
             a = action[b, i]
-            lowest, highest = storage.limits_w(charge[b, i], capacity_wh[i], rated_w[i], efficiency[i], 1)
-            power = min(max(a[STORAGE] * rated_w[i], lowest), highest)
-            set_w[b, i] = power
-            shed = a[SHED]
+            charge, rated_w, efficiency = stores.charge_wh[b, i], equipment.rated_w[i], equipment.efficiency[i]
+            lowest, highest = storage.limits_w(charge, equipment.capacity_wh[i], rated_w, efficiency, 1)
+            power = min(max(a[STORAGE] * rated_w, lowest), highest)
+            set_points.storage_w[b, i] = power
+            need_wh, warmth_k = stores.need_wh[b, LIVED, i], stores.warmth_k[b, LIVED, i]
+            charging, heating = site.appliances_w(equipment, first[b] + period, i, need_wh, warmth_k, set_points, b)
             # Surplus or need as the site expects it, running orders included.
-            expected = site_pv[b, 0, i] - site_load[b, 0, i] * (1.0 - flexible * shed) + power
+            expected = site_pv[b, 0, i] - site_load[b, 0, i] * (1.0 - equipment.flexible * a[SHED]) + power
+            expected -= charging + heating
             if live[b, 0, i] < 0.0:
                 expected = min(expected, baseline[b, 0, i] + live[b, 0, i])
             elif live[b, 0, i] > 0.0:
@@ -109,20 +132,31 @@ def _quote(
                 if way == 0:
                     continue
                 reach = _adjustable(
-                    way, duration[b, r], b, i, live, site_pv, site_load, power, shed, charge[b, i], capacity_wh[i],
-                    rated_w[i], efficiency[i], flexible,
+                    equipment, way, duration[b, r], b, i, period, first[b], live, rebound, site_pv, site_load,
+                    set_points, stores,
                 )  # fmt: skip
                 total = np.int64(np.floor(reach * a[FLEX_SHARE] * HOURS))
                 block_wh[b, r, i, 0] = total // 2
                 block_wh[b, r, i, 1] = total - total // 2
-                first = a[FLEX_DOWN] if way < 0 else a[FLEX_UP]
-                block_price[b, r, i, 0] = np.int64(np.rint(first))
-                block_price[b, r, i, 1] = np.int64(np.rint(first + a[FLEX_STEP]))
-            after = storage.advance_wh(charge[b, i], capacity_wh[i], power, efficiency[i])
-            _schedule(
-                site_pv, site_load, b, i, after, capacity_wh[i], rated_w[i], efficiency[i],
-                a[STORAGE_PLAN] * rated_w[i], a[SCHEDULE_SHIFT] * capacity_w[i], schedule,
-            )  # fmt: skip
+                first_price = a[FLEX_DOWN] if way < 0 else a[FLEX_UP]
+                block_price[b, r, i, 0] = np.int64(np.rint(first_price))
+                block_price[b, r, i, 1] = np.int64(np.rint(first_price + a[FLEX_STEP]))
+            after = storage.advance_wh(charge, equipment.capacity_wh[i], power, efficiency)
+            demand[:] = 0.0
+            if site.has_appliance(equipment, i):
+                site.appliances_ahead(
+                    equipment, seed[b], episode[b], first[b], rows, period, b, i, stores.need_wh[b, TWIN, i],
+                    stores.leaves[b, i], stores.warmth_k[b, TWIN, i], set_points, demand,
+                )  # fmt: skip
+            plan_w, shift_w = a[STORAGE_PLAN] * rated_w, a[SCHEDULE_SHIFT] * capacity_w[i]
+            _schedule(equipment, site_pv, site_load, b, i, after, plan_w, shift_w, demand, schedule)
+
+
+def _appliance_set_points(world: World, action: Floats) -> tuple[Ints, Ints]:
+    """(B, N) ppm each: vehicle's charging held back, heat pump's shift; 0, left alone, where agents cannot set them."""
+    values = (action[:, :, k] if k >= 0 else np.zeros(action.shape[:2]) for k in appliance_columns(world.scenario))
+    hold, heat = (np.rint(value * PPM).astype(np.int64) for value in values)
+    return hold, heat
 
 
 def _reactive_ppm(world: World, action: Floats) -> Ints:
@@ -167,6 +201,7 @@ def quote(world: World, state: State, stage: Stage, action: Floats) -> Quotes:
         action: (B, N, K) in physical units, columns as in ``actions.prosumer_columns``.
     """
     worlds, sites = action.shape[:2]
+    hold_ppm, heat_ppm = _appliance_set_points(world, action)
     quotes = Quotes(
         opening_price=np.rint(action[:, :, OPENING]).astype(np.int64),
         limit_price=np.rint(action[:, :, LIMIT]).astype(np.int64),
@@ -177,13 +212,15 @@ def quote(world: World, state: State, stage: Stage, action: Floats) -> Quotes:
         storage_w=np.zeros((worlds, sites)),
         shed_ppm=np.rint(action[:, :, SHED] * PPM).astype(np.int64),
         reactive_ppm=_reactive_ppm(world, action),
-        preference=action[:, :, PREFERS : PREFERS + world.aggregators],
+        preference=np.ascontiguousarray(action[:, :, PREFERS : PREFERS + world.aggregators]),
         schedule_w=np.zeros((worlds, HORIZON, sites)),
+        hold_ppm=hold_ppm,
+        heat_ppm=heat_ppm,
     )
     _quote(
-        action, stage.direction, stage.duration, stage.baseline_w, stage.live_w, state.site_pv_w, state.site_load_w,
-        state.charge_wh, world.storage_wh, world.storage_w, world.efficiency, world.capacity_w,
-        world.scenario.sites.flexible_load_share, quotes.storage_w, quotes.quantity_wh, quotes.block_wh,
-        quotes.block_price, quotes.schedule_w,
+        action, stage.direction, stage.duration, stage.baseline_w, stage.live_w, state.rebound_w, state.seed,
+        state.episode, state.day * world.periods_per_day, len(world.load_w), state.period, state.site_pv_w,
+        state.site_load_w, world.equipment, site.stores_of(state), world.capacity_w, site.set_points_of(quotes),
+        quotes.quantity_wh, quotes.block_wh, quotes.block_price, quotes.schedule_w,
     )  # fmt: skip
     return quotes

@@ -23,7 +23,7 @@ from envs.phases.violations import (
     worst_branch,
     worst_voltage,
 )
-from envs.types import HOURS, NO_EVENT, OVER_VOLTAGE, Bools, Floats, Ints
+from envs.types import HOURS, LIVED, NO_EVENT, OVER_VOLTAGE, Bools, Floats, Ints
 
 LIMIT_ROWS = 12
 OVERSHOOT = 1.02  # the linear coefficients are those of no load; a little more saves a loop
@@ -144,8 +144,8 @@ def _counts(effect_per_w, helps, cures, ordered_wh):
 
 @njit(cache=True)
 def check_promise(
-    limits, active, base, running, load_w, load_var, set_ppm, first_row, way, duration, cures, ordered_wh, add,
-    first_limit, rows,
+    limits, active, base, running, load_w, load_var, appliance_w, set_ppm, first_row, way, duration, cures, ordered_wh,
+    add, first_limit, rows,
     violated, lowest, highest, heaviest, volt_excess, over_excess,
 ):  # fmt: skip
     """Check ``base + running + way · ordered`` over each event's periods; with ``add``, violated limits join ``rows``.
@@ -165,7 +165,7 @@ def check_promise(
             row = (first_row[b] + h) % load_var.shape[0]
             for i in range(base.shape[2]):
                 desk.p_w[i] = base[b, h, i] + running[b, h, i] + way[b] * ordered_wh[b, i] / HOURS
-            set_forecast(desk, load_w[row], load_var[row], set_ppm[b])
+            set_forecast(desk, load_w[row] + appliance_w[b, LIVED, h], load_var[row], set_ppm[b])
             solved = solve_sites(limits, desk)
             magnitude, loading = desk.magnitude, desk.loading
             lowest[b] = min(lowest[b], magnitude[1:].min())

@@ -21,6 +21,7 @@ from envs.phases.violations import worst
 from envs.types import (
     GRID,
     HOURS,
+    LIVED,
     NO_EVENT,
     PPM,
     REQUESTS,
@@ -138,6 +139,7 @@ class _Request:
         self.duration: Ints = np.ascontiguousarray(stage.duration[:, request])
         self.running = stage.live_w
         self.set_ppm: Ints = quotes.reactive_ppm
+        self.first_row: Ints = state.day * world.periods_per_day + state.period
         if request == UPPER:
             self.running = with_orders(stage, plan)
         taken = taken_blocks(stage, request, plan.ordered_wh[:, GRID])
@@ -159,11 +161,10 @@ class _Request:
         """Power flow of base, running orders and ``ordered`` over the event; rows grow where ``add``."""
         worlds = len(active)
         result = no_check(worlds)
-        first_row = self.state.day * self.world.periods_per_day + self.state.period
         check_promise(
-            self.limits, active, self.stage.baseline_w, self.running, self.world.load_w, self.world.load_var,
-            self.set_ppm, first_row, self.way, self.duration, self.request == GRID, ordered, add, self.first_limit,
-            self.rows, *result,
+            self.limits, active, self.stage.expected_w, self.running, self.world.load_w, self.world.load_var,
+            self.state.appliance_w, self.set_ppm, self.first_row, self.way, self.duration, self.request == GRID, ordered,
+            add, self.first_limit, self.rows, *result,
         )  # fmt: skip
         return result
 
@@ -264,8 +265,7 @@ def with_orders(stage: Stage, plan: Plan) -> Floats:
 
 @njit(cache=True)
 def _last_resort(
-    limits, active, base, running, load_w, load_var, set_ppm, first_row, way, ordered_wh, expected_pv, expected_load,
-    cut,
+    limits, active, base, running, load_var, set_ppm, first_row, way, ordered_wh, expected_pv, expected_load, cut,
 ):  # fmt: skip
     """Curtail generation (or shed load) pro rata to what is left and helps, until the coming period is safe."""
     sites = base.shape[2]
@@ -281,7 +281,7 @@ def _last_resort(
                 claimed = abs(orders) + abs(cut[b, i]) / HOURS
                 expected = expected_pv[b, i] if way[b] < 0 else expected_load[b, i]
                 left[i] = max(expected - claimed, 0.0)
-            set_forecast(desk, load_w[row], load_var[row], set_ppm[b])
+            set_forecast(desk, expected_load[b], load_var[row], set_ppm[b])
             solve_sites(limits, desk)
             cause, relief, _, need = worst(limits, desk)
             if cause == NO_EVENT or relief != way[b]:
@@ -334,11 +334,11 @@ def _promise_request(request: _Request) -> None:
     if r == GRID and final.violated.any():
         plan.residual_voltage_puh[:] = np.where(final.violated, final.voltage_excess * HOURS, 0.0)
         plan.residual_overload_h[:] = np.where(final.violated, final.overload_excess * HOURS, 0.0)
-        first_row = request.state.day * world.periods_per_day + request.state.period
+        first_row = request.first_row
         _last_resort(
-            request.limits, final.violated, request.stage.baseline_w, request.running, world.load_w, world.load_var,
-            request.set_ppm, first_row, request.way, request.ordered, world.pv_w[first_row % len(world.pv_w)],
-            world.load_w[first_row % len(world.load_w)], plan.cut_wh,
+            request.limits, final.violated, request.stage.expected_w, request.running, world.load_var, request.set_ppm,
+            first_row, request.way, request.ordered, world.pv_w[first_row % len(world.pv_w)],
+            world.load_w[first_row % len(world.load_w)] + request.state.appliance_w[:, LIVED, 0], plan.cut_wh,
         )  # fmt: skip
         request.running = request.running.copy()
         request.running[:, 0] += plan.cut_wh / HOURS

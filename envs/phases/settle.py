@@ -9,26 +9,21 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from envs.types import (
+from envs.money import (
     ACTIVATION,
     AGGREGATOR_SHORTFALL,
     CHARGE,
     DEFICIT,
     LAST_RESORT,
     LOSSES,
-    PPM,
     SUBSIDY,
     SURPLUS,
     TRADE,
     UPPER_MISSING,
     UPPER_ORDER,
     USER_SHORTFALL,
-    Energy,
-    Payments,
-    State,
-    Trades,
-    Verdict,
 )
+from envs.types import PPM, Energy, Payments, State, Trades, Verdict
 from envs.world import World
 
 FLOW, PAYER, PAYEE, WH, PRICE, AMOUNT, SLOT = range(7)

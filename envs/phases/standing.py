@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from envs.phases.deliver import orders_now
-from envs.types import HORIZON, HOURS, PPM, Ints, State, Trades, Verdict
+from envs.types import HORIZON, HOURS, PPM, Ints, Quotes, State, Trades, Verdict
 from envs.world import World
 from ledger.reputation import composite_score, execution_score_ppm, update_credit_ppm
 
@@ -72,10 +72,12 @@ def _composite(world: World, state: State, trades: Trades, verdict: Verdict) -> 
     return np.where(score.defined, score.score_ppm, state.score_ppm)
 
 
-def remember_storage(state: State, verdict: Verdict) -> None:
-    """Keep each battery's power; while it carries out an order it does not show what it does by itself."""
-    free = orders_now(state.events, state.period, verdict.storage_wh.shape[1]) == 0.0
+def remember_set_points(state: State, quotes: Quotes, verdict: Verdict) -> None:
+    """Keep what battery, vehicle and heat pump do by themselves; a period with an order does not show it."""
+    free = orders_now(state.events, state.period, verdict.storage_wh.shape[1])[0] == 0.0
     state.last_storage_w = np.where(free, verdict.storage_wh / HOURS, state.last_storage_w)
+    state.hold_ppm = np.where(free, quotes.hold_ppm, state.hold_ppm)
+    state.heat_ppm = np.where(free, quotes.heat_ppm, state.heat_ppm)
 
 
 def expire_baselines(state: State) -> None:

@@ -1,6 +1,7 @@
 """Open a period: does the forecast break a limit, does the upper level want something?
 
-The forecast is the sites' filed schedules, clipped to the operator's own estimate, with running orders on top. A
+The forecast is the sites' filed schedules, clipped to the operator's own estimate, with running orders on top and the
+rebound of earlier ones. A
 grid event starts with the coming period and lasts as long as the forecast stays violated the same way.
 """
 
@@ -14,9 +15,11 @@ from envs.phases.violations import effects, relative_effects, worst
 from envs.types import (
     GRID,
     HORIZON,
+    LIVED,
     NO_EVENT,
     OVERLOAD,
     REQUESTS,
+    TWIN,
     UPPER,
     UPPER_LEVEL,
     Floats,
@@ -51,7 +54,8 @@ def expected_injection(world: World, state: State) -> Floats:
     out = np.empty_like(state.schedule_w)
     row = (state.day * world.periods_per_day + state.period)[:, None] + np.arange(HORIZON)
     row %= len(world.load_w)
-    activity = world.pv_w[row] + world.load_w[row]  # (B, HORIZON, N) what the operator expects to flow at the site
+    # (B, HORIZON, N) what the operator expects to flow at the site
+    activity = world.pv_w[row] + world.load_w[row] + state.appliance_w[:, TWIN, :HORIZON]
     _baseline(
         state.schedule_w, state.operator_net_w, activity, state.last_storage_w, state.baseline_fixed,
         state.baseline_w, BASELINES.index(market.baseline), market.baseline_tolerance, out,
@@ -81,8 +85,8 @@ def live_orders(world: World, state: State) -> Floats:
 
 @njit(cache=True)
 def _trigger(
-    limits, base, live, load_w, load_var, set_ppm, first_row, longest, cause, direction, duration, need, effect, place,
-    lowest, highest, heaviest,
+    limits, base, live, load_w, load_var, appliance_w, set_ppm, first_row, longest, cause, direction, duration, need,
+    effect, place, lowest, highest, heaviest,
 ):  # fmt: skip
     worlds, horizon, sites = base.shape
     desk = new_desk(limits)
@@ -91,7 +95,7 @@ def _trigger(
             row = (first_row[b] + h) % load_var.shape[0]
             for i in range(sites):
                 desk.p_w[i] = base[b, h, i] + live[b, h, i]
-            set_forecast(desk, load_w[row], load_var[row], set_ppm[b])
+            set_forecast(desk, load_w[row] + appliance_w[b, LIVED, h], load_var[row], set_ppm[b])
             solved = solve_sites(limits, desk)
             kind, way, where, watts = worst(limits, desk)
             if not solved:  # no operating point at all: call for half of what flows, at the transformer
@@ -128,6 +132,7 @@ def silent_stage(world: World, baseline_w: Floats, live_w: Floats) -> Stage:
         place=ints(REQUESTS),
         upper_price=ints(REQUESTS),
         baseline_w=baseline_w,
+        expected_w=baseline_w,
         live_w=live_w,
         forecast_low_pu=np.zeros(worlds),
         forecast_high_pu=np.zeros(worlds),
@@ -150,12 +155,14 @@ def open_period(world: World, state: State, last_period: int) -> Stage:
         last_period: periods in the episode; no event outlasts it.
     """
     stage = silent_stage(world, expected_injection(world, state), live_orders(world, state))
+    if world.has_appliances:  # a site that has an order makes up for its rebound, the others live through theirs
+        stage.expected_w = stage.baseline_w - np.where(stage.live_w != 0.0, 0.0, state.rebound_w[:, :HORIZON])
     longest = np.full(
         len(state.seed), min(world.scenario.market.max_event_periods, last_period - state.period), np.int64
     )
     limits: Limits = limits_of(world)
     _trigger(
-        limits, stage.baseline_w, stage.live_w, world.load_w, world.load_var, state.reactive_ppm,
+        limits, stage.expected_w, stage.live_w, world.load_w, world.load_var, state.appliance_w, state.reactive_ppm,
         state.day * world.periods_per_day + state.period, longest, stage.cause, stage.direction, stage.duration,
         stage.need_w, stage.effect, stage.place, stage.forecast_low_pu, stage.forecast_high_pu, stage.forecast_loading,
     )  # fmt: skip

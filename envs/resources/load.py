@@ -1,8 +1,13 @@
-"""Household or farm load: a share of it can be put off at the price of discomfort."""
+"""Household or farm load: a share of it can be put off at the price of discomfort. It has no state."""
 
 from __future__ import annotations
 
 from numba import njit
+
+from envs.columns import Column
+
+ACTIONS = (Column("shed", "share of the flexible load put off this period", "1", 0.0, 1.0),)
+OBSERVATIONS = (Column("load", "own forecast of demand, coming period", "capacity", 0, 1),)
 
 
 @njit(cache=True)
@@ -15,3 +20,8 @@ def demand_w(expected_w, relative_noise, draw):
 def range_up_w(expected_w, flexible_share, already_shed):
     """Adjustable range upward: the flexible share that is not put off already (``already_shed`` in [0, 1])."""
     return max(expected_w, 0.0) * flexible_share * (1.0 - already_shed)
+
+
+def cost(put_off_wh, discomfort_price):
+    """Discomfort of load put off, in thousandths of micro-currency."""
+    return put_off_wh * discomfort_price

@@ -1,8 +1,17 @@
-"""Photovoltaic plant: output follows the sun and can only be turned down."""
+"""Photovoltaic plant: output follows the sun and can only be turned down. It has no state.
+
+It has no set point of its own: an order curtails it, and so does the operator's cut of last resort. What is curtailed
+costs its owner nothing but the sale.
+"""
 
 from __future__ import annotations
 
 from numba import njit
+
+from envs.columns import Column
+
+ACTIONS: tuple[Column, ...] = ()
+OBSERVATIONS = (Column("pv", "own forecast of output, coming period", "capacity", 0, 1),)
 
 
 @njit(cache=True)

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from envs.types import PPM, SURPLUS, Floats, Ints
+from envs.money import SURPLUS
+from envs.types import PPM, Floats, Ints
 from envs.world import World
 from evaluation.daybook import FLOW, WH, DayBook
 from evaluation.measures.base import Metric, Value, currency, ratio

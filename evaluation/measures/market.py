@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from envs.types import AGGREGATOR_SHORTFALL, CHARGE, DEFICIT, SURPLUS, TRADE, USER_SHORTFALL
+from envs.money import AGGREGATOR_SHORTFALL, CHARGE, DEFICIT, SURPLUS, TRADE, USER_SHORTFALL
 from envs.world import World
 from evaluation.daybook import AMOUNT, FLOW, PAYEE, PAYER, DayBook
 from evaluation.measures.base import Metric, Value, currency, flow_sum, kwh, ratio, supplier_only

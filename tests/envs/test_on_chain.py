@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from envs import plugins
-from envs.types import FLOWS
+from envs.money import FLOWS
 from ledger.faults import FaultCode
 from ledger.merkle import EMPTY_ROOT
 from ledger.records import Kind

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from envs.types import FLOWS, HORIZON, LOSSES, REQUESTS, TRADE
+from envs.money import FLOWS, LOSSES, TRADE
+from envs.types import HORIZON, REQUESTS
 from tests.envs.play import OFF, at_random, by_rules, core_of, periods
 
 MALICIOUS = {

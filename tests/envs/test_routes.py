@@ -7,8 +7,8 @@ import pytest
 
 from envs.audit import executors
 from envs.config import SettingsError
+from envs.money import CHARGE, DEFICIT, TRADE
 from envs.settings import load_scenario
-from envs.types import CHARGE, DEFICIT, TRADE
 from ledger.audit import audit_file
 from ledger.records import Kind
 from ledger.store import Store

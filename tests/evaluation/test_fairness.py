@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.optimize import linprog
 
-from envs.types import SURPLUS
+from envs.money import SURPLUS
 from evaluation.daybook import FLOW, WH
 from evaluation.measures.fairness import achieved_gain, declared_optimum, gini, herfindahl, jain
 from evaluation.measures.market import gain, trade_gain

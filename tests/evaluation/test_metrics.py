@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from envs.types import CHARGE, DEFICIT, SURPLUS, TRADE
+from envs.money import CHARGE, DEFICIT, SURPLUS, TRADE
 from evaluation.daybook import AMOUNT, FLOW
 from evaluation.measures import METRICS
 from evaluation.measures.base import supplier_only

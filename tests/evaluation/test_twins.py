@@ -7,8 +7,8 @@ import pytest
 
 from agents.policy import DEFAULT_RULES
 from envs.config import SettingsError
+from envs.money import ACTIVATION, AGGREGATOR_SHORTFALL
 from envs.settings import load_scenario
-from envs.types import ACTIVATION, AGGREGATOR_SHORTFALL
 from evaluation import flexibility
 from evaluation.daybook import AMOUNT, EVENT, FLOW, SITE
 from evaluation.event_table import event_tables

@@ -9,8 +9,9 @@ from envs import plugins
 from envs.config import SettingsError
 from envs.market import fpsa, second_price
 from envs.mechanisms import mechanisms_of
+from envs.money import ACTIVATION
 from envs.settings import load_scenario
-from envs.types import ACTIVATION, HORIZON, PPM, Offers, Orders, Tariffs
+from envs.types import HORIZON, PPM, Offers, Orders, Tariffs
 from tests.envs.play import OFF, by_rules, core_of, episode
 
 REQUEST = plugins.names("market", needs="award")
