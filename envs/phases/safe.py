@@ -163,8 +163,8 @@ class _Request:
         result = no_check(worlds)
         check_promise(
             self.limits, active, self.stage.expected_w, self.running, self.world.load_w, self.world.load_var,
-            self.state.appliance_w, self.set_ppm, self.first_row, self.way, self.duration, self.request == GRID, ordered,
-            add, self.first_limit, self.rows, *result,
+            self.state.appliance_w, self.set_ppm, self.first_row, self.way, self.duration, self.request == GRID,
+            ordered, add, self.first_limit, self.rows, *result,
         )  # fmt: skip
         return result
 
@@ -334,11 +334,10 @@ def _promise_request(request: _Request) -> None:
     if r == GRID and final.violated.any():
         plan.residual_voltage_puh[:] = np.where(final.violated, final.voltage_excess * HOURS, 0.0)
         plan.residual_overload_h[:] = np.where(final.violated, final.overload_excess * HOURS, 0.0)
-        first_row = request.first_row
+        row, appliances_w = request.first_row % len(world.load_w), request.state.appliance_w[:, LIVED, 0]
         _last_resort(
             request.limits, final.violated, request.stage.expected_w, request.running, world.load_var, request.set_ppm,
-            first_row, request.way, request.ordered, world.pv_w[first_row % len(world.pv_w)],
-            world.load_w[first_row % len(world.load_w)] + request.state.appliance_w[:, LIVED, 0], plan.cut_wh,
+            row, request.way, request.ordered, world.pv_w[row], world.load_w[row] + appliances_w, plan.cut_wh,
         )  # fmt: skip
         request.running = request.running.copy()
         request.running[:, 0] += plan.cut_wh / HOURS
