@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from envs.config import SettingsError
-from envs.types import CAUSES, LAST_RESORT, PPM
+from envs.money import LAST_RESORT
+from envs.types import CAUSES, PPM
 from evaluation.daybook import AMOUNT, FLOW, ORDER_WH, PERIOD, SITE, SUBSIDY_PRICE, EventPage
 from evaluation.figures.style import time_of
 from evaluation.measures.base import currency, kwh
