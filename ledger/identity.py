@@ -120,6 +120,7 @@ def _parse_public_key(public_key: bytes) -> PublicKey | None:
         return None
 
 
+_MOST_ATTESTED = 1 << 16
 _attested: set[bytes] = set()  # tags of signatures that helpers of this program verified (`ahead.py`)
 
 
@@ -129,7 +130,9 @@ def tag_of(public_key: bytes, signature: bytes, digest: bytes) -> bytes:
 
 
 def attest(tags: Iterable[bytes]) -> None:
-    """Take signatures with these tags for sound: another process of this program has verified them."""
+    """Take signatures with these tags for sound, once each: another process of this program has verified them."""
+    if len(_attested) > _MOST_ATTESTED:  # answers that came too late to be asked for
+        _attested.clear()
     _attested.update(tags)
 
 
@@ -146,7 +149,8 @@ def verify(public_key: bytes, signature: bytes, digest: bytes) -> bool:
     """
     if len(signature) != 64 or len(digest) != 32:
         return False
-    if _attested and tag_of(public_key, signature, digest) in _attested:
+    if _attested and (tag := tag_of(public_key, signature, digest)) in _attested:
+        _attested.remove(tag)
         return True
     r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
     if not 0 < r < CURVE_ORDER or not 0 < s <= CURVE_ORDER // 2:  # high s: the same signature, written twice

@@ -80,3 +80,19 @@ def test_reading_ahead_changes_no_order_of_faults(finished, monkeypatch, altered
     alone, together = (verify_rows(failing(rows, 7), cores=cores) for cores in (1, 2))
     assert together == alone
     assert alone.blocks == (4 if altered else 7)
+
+
+def test_what_is_attested_is_taken_once_and_only_as_attested():
+    key = identity.derive_private_key(3, "somebody")
+    public, digest = key.public_key.format(), bytes(range(32))
+    unsigned = bytes(63) + b"\x01"  # sound for nobody: only the attestation speaks for it
+    identity.verify.cache_clear()
+    try:
+        identity.attest([identity.tag_of(public, unsigned, digest)])
+        assert not identity.verify(public, unsigned, digest[::-1])
+        assert identity.verify(public, unsigned, digest)
+        identity.verify.cache_clear()
+        assert not identity.verify(public, unsigned, digest)
+    finally:
+        identity.forget_attested()
+        identity.verify.cache_clear()
