@@ -119,6 +119,7 @@ class Scribe:
             f"request:{scenario.market.request}": scenario.market.model_dump_json(),
             f"dispatch:{scenario.market.dispatch}": scenario.grid.model_dump_json(),
             f"grid:{scenario.grid.net}": self.world.fingerprint.hex(),
+            "trigger": scenario.model_dump_json(include={"grid", "upper_orders"}),
             "settlement": scenario.market.model_dump_json(),
             "standing": scenario.standing.model_dump_json(),
         }

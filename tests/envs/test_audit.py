@@ -180,6 +180,7 @@ def test_a_rule_in_a_version_that_the_auditor_lacks_is_not_executed(tmp_path, mo
         ("market.trading=uniform_price", "trading:uniform_price"),
         ("grid.band_high_pu=1.06", "dispatch:admm"),
         ("standing.learning_rate=0.5", "standing"),
+        ("upper_orders=[]", "trigger"),
         ("sites.added_pv_share=1.0", "accounts"),
     ],
 )
