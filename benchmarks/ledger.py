@@ -54,7 +54,9 @@ def period(roster: Roster, number: int, active: int) -> list[Draft]:
     blocks = [[0, 500, 1_000], [0, 700, 2_000]]
     schedule, preference = [1_000 + number] * 8, [0] * 4
     drafts = [
-        Draft(Kind.ORDER, i, 0, [number, -4_000 + i, 190_000, 200_000, 5_000, blocks, 0, 0, schedule, preference, 0])
+        Draft(
+            Kind.ORDER, i, 0, [number, -4_000 + i, 190_000, 200_000, 5_000, blocks, 0, 0, schedule, preference, 0, 0, 0]
+        )
         for i in senders
     ]
     drafts += [Draft(Kind.REGISTRATION, i, 0, [number, site[1]]) for i in senders]

@@ -23,6 +23,10 @@ def energy_types_of(world: World, site: int) -> EnergyType:
         types |= EnergyType.PHOTOVOLTAIC
     if world.storage_wh[site] > 0.0:
         types |= EnergyType.STORAGE
+    if world.equipment.fleet.rated_w[site] > 0.0:
+        types |= EnergyType.VEHICLE
+    if world.equipment.houses.rated_w[site] > 0.0:
+        types |= EnergyType.THERMOSTAT
     return types
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from envs.status import energy_types_of
+from envs.world import build_world
 from ledger.blocks import Block
 from ledger.joining import EnergyType
 from ledger.records import Kind
@@ -30,6 +31,13 @@ def test_every_site_stands_on_the_ledger_with_its_types(played):
         assert bool(types & EnergyType.PHOTOVOLTAIC) == (world.pv_rated_w[i] > 0) == (rated_w > 0)
         assert bool(types & EnergyType.STORAGE) == (world.storage_wh[i] > 0) == (storage_wh > 0)
     assert {bool(body[2] & EnergyType.PHOTOVOLTAIC) for body in sites} == {True, False}
+
+
+def test_vehicles_and_heat_pumps_are_types_of_their_own():
+    world = build_world("rural_winter")
+    types = [energy_types_of(world, i) for i in range(world.sites)]
+    assert {bool(each & EnergyType.VEHICLE) for each in types} == {True, False}
+    assert [bool(each & EnergyType.THERMOSTAT) for each in types] == (world.equipment.houses.rated_w > 0).tolist()
 
 
 def test_every_period_has_its_price_and_its_sun(played):

@@ -34,7 +34,9 @@ def period_drafts(roster: Roster, period: int) -> list[Draft]:
     """Orders, readings, an offer, a trade, and the verification and settlement of a period."""
     site = [member.address for member in roster.members]
     drafts = [
-        Draft(Kind.ORDER, i, 0, [period, -500 * i, 190_000, 200_000, 0, [[0, 100, 50_000]], 0, 0, [1, -2], [0], 0])
+        Draft(
+            Kind.ORDER, i, 0, [period, -500 * i, 190_000, 200_000, 0, [[0, 100, 50_000]], 0, 0, [1, -2], [0], 0, 0, 0]
+        )
         for i in range(FIRST, LAST + 1)
     ]
     drafts += [Draft(Kind.READING, i, 0, [period, 10 * i, 700 + period, -i]) for i in range(FIRST, LAST + 1)]

@@ -297,7 +297,9 @@ def test_senders_and_kinds(make_chain, history):
         chain.propose([Draft(Kind.READING, FIRST, 0, [1, 2])])
     with pytest.raises(ValueError, match=r"READING.generated_wh is no uint: 1.5"):
         chain.propose([Draft(Kind.READING, FIRST, 0, [1, 1.5, 2, 0])])
-    assert refused(chain, [Draft(Kind.ORDER, AUTHORITY, 0, [1, 2, 3, 4, 5, [], 0, 0, [], [], 0])]) is FaultCode.ROLE
+    assert (
+        refused(chain, [Draft(Kind.ORDER, AUTHORITY, 0, [1, 2, 3, 4, 5, [], 0, 0, [], [], 0, 0, 0])]) is FaultCode.ROLE
+    )
     assert refused(chain, [Draft(Kind.HISTORY, AUTHORITY, 0, [bytes(20), [], []])]) is FaultCode.GENESIS
     assert chain.seal([Draft(Kind.OFFER, AGGREGATOR, 0, [1, 2, 3, [4], 5])]).records[0].kind is Kind.OFFER
 
