@@ -21,7 +21,7 @@ def batch_solver(mesh: Mesh, p_kw: np.ndarray, q_kvar: np.ndarray) -> Callable[[
     """
     model = pgm.PowerGridModel(_input(mesh))
     update = pgm.initialize_array("update", "sym_load", p_kw.shape)
-    update["id"] = 2 * mesh.bus_count + np.arange(mesh.bus_count)
+    update["id"] = _first_load(mesh) + np.arange(mesh.bus_count)
     update["p_specified"], update["q_specified"] = -1000.0 * p_kw, -1000.0 * q_kvar
 
     def solve() -> np.ndarray:
@@ -33,6 +33,11 @@ def batch_solver(mesh: Mesh, p_kw: np.ndarray, q_kvar: np.ndarray) -> Callable[[
     return solve
 
 
+def _first_load(mesh: Mesh) -> int:
+    """Numbers are one range: nodes, branches, loads, the source."""
+    return mesh.bus_count + len(mesh.f_bus)
+
+
 def _input(mesh: Mesh) -> dict[str, Any]:
     if mesh.shunt.any():
         raise ValueError(f"{mesh.name} has shunts, which this translation leaves out")
@@ -40,10 +45,10 @@ def _input(mesh: Mesh) -> dict[str, Any]:
     node = pgm.initialize_array("input", "node", mesh.bus_count)
     node["id"], node["u_rated"] = buses, RATED_V
     load = pgm.initialize_array("input", "sym_load", mesh.bus_count)
-    load["id"], load["node"], load["status"] = 2 * mesh.bus_count + buses, buses, 1
+    load["id"], load["node"], load["status"] = _first_load(mesh) + buses, buses, 1
     load["type"], load["p_specified"], load["q_specified"] = pgm.LoadGenType.const_power, 0.0, 0.0
     source = pgm.initialize_array("input", "source", 1)
-    source["id"], source["node"], source["status"] = 3 * mesh.bus_count, mesh.root, 1
+    source["id"], source["node"], source["status"] = _first_load(mesh) + mesh.bus_count, mesh.root, 1
     source["u_ref"], source["sk"] = abs(mesh.idle[mesh.root]), STIFF_VA
     return {"node": node, "generic_branch": _branches(mesh), "sym_load": load, "source": source}
 

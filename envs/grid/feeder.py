@@ -73,7 +73,12 @@ class SweepArrays(NamedTuple):
     shunt: np.ndarray  # (buses,) complex
     rating_parent_pu: np.ndarray  # (branches,)
     rating_child_pu: np.ndarray  # (branches,)
-    loops: Loops
+    loop_upper: (
+        np.ndarray
+    )  # (loops,) int64, see `envs.grid.loops`; fields of their own, since kernels copy what they nest
+    loop_lower: np.ndarray  # (loops,) int64
+    loop_rise: np.ndarray  # (buses, loops) complex
+    loop_solve: np.ndarray  # (loops, loops) complex
     slack_voltage_pu: complex
     base_kva: float
 
@@ -150,7 +155,10 @@ class Feeder:
             self.shunt,
             self.rating_parent_pu,
             self.rating_child_pu,
-            self.loops,
+            self.loops.upper,
+            self.loops.lower,
+            self.loops.rise,
+            self.loops.solve,
             self.slack_voltage_pu,
             self.base_kva,
         )

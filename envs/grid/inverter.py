@@ -18,7 +18,7 @@ from numba import njit
 
 from envs.grid.feeder import SweepArrays
 from envs.grid.measure import magnitude
-from envs.grid.single import TOLERANCE_PU, advance, currents_up, no_load
+from envs.grid.single import TOLERANCE_PU, meshed_down, meshed_up, no_load
 
 DROOP_ROUNDS = 2000  # the damped loop takes tens of rounds, at a gain of 100 about a thousand
 GAIN_MARGIN = 1.25  # the gain is that of the idle grid; a loaded one is weaker
@@ -121,7 +121,7 @@ def sweep_with_droop(
     change, gap, rounds = np.inf, np.inf, 0
     tolerance_var = TOLERANCE_PU * feeder.base_kva * 1000.0
     while True:
-        alive = currents_up(feeder, p_kw, q_kvar, voltage, current)
+        alive = meshed_up(feeder, p_kw, q_kvar, voltage, current)
         if alive and change <= TOLERANCE_PU * TOLERANCE_PU and gap <= tolerance_var:
             return rounds
         if not alive or rounds == DROOP_ROUNDS:
@@ -129,6 +129,6 @@ def sweep_with_droop(
             current[:] = 0.0
             given_var[:] = 0.0
             return -max(rounds, 1)
-        change = advance(feeder, voltage, current)
+        change = meshed_down(feeder, voltage, current)
         gap = _respond(droop, bus, most_var, reach_var, voltage, given_var, q_kvar)
         rounds += 1

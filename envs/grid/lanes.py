@@ -45,9 +45,19 @@ def new_lanes(buses: int) -> Lanes:
 
 
 @njit(cache=True, error_model="numpy")
-def _currents_up(feeder: SweepArrays, p: np.ndarray, q: np.ndarray, lanes: Lanes) -> None:
-    """Currents from the leaves up."""
-    v_re, v_im, j_re, j_im, lost = lanes.v_re, lanes.v_im, lanes.j_re, lanes.j_im, lanes.lost
+def _currents_up(
+    feeder: SweepArrays,
+    p: np.ndarray,
+    q: np.ndarray,
+    v_re: np.ndarray,
+    v_im: np.ndarray,
+    j_re: np.ndarray,
+    j_im: np.ndarray,
+    lost: np.ndarray,
+) -> None:
+    """Currents from the leaves up. (Plain arguments: taken out of a tuple here, each array would be counted row by
+    row.)
+    """
     lost[:] = 0.0
     for bus in range(len(v_re)):
         shunt_re, shunt_im = feeder.shunt[bus].real, feeder.shunt[bus].imag
@@ -57,13 +67,9 @@ def _currents_up(feeder: SweepArrays, p: np.ndarray, q: np.ndarray, lanes: Lanes
             square = re * re + im * im
             # conj(S / V) = conj(S) V / |V|^2: one real division instead of a complex one
             over = 1.0 / square
-            jr[lane] = -(pb[lane] * re + qb[lane] * im) * over
-            ji[lane] = -(pb[lane] * im - qb[lane] * re) * over
+            jr[lane] = shunt_re * re - shunt_im * im - (pb[lane] * re + qb[lane] * im) * over
+            ji[lane] = shunt_re * im + shunt_im * re - (pb[lane] * im - qb[lane] * re) * over
             lost[lane] += 0.0 if square > COLLAPSE_PU2 else 1.0  # NaN counts as lost
-        if shunt_re != 0.0 or shunt_im != 0.0:
-            for lane in range(LANES):
-                jr[lane] += shunt_re * vr[lane] - shunt_im * vi[lane]
-                ji[lane] += shunt_re * vi[lane] + shunt_im * vr[lane]
     for bus in range(len(v_re) - 1, 0, -1):
         parent = feeder.parent[bus]
         y_re, y_im = feeder.y_eq[bus].real, feeder.y_eq[bus].imag
@@ -73,36 +79,37 @@ def _currents_up(feeder: SweepArrays, p: np.ndarray, q: np.ndarray, lanes: Lanes
             for lane in range(LANES):
                 ur[lane] += jr[lane]
                 ui[lane] += ji[lane]
-            continue
-        vr, vi = v_re[parent], v_im[parent]
-        for lane in range(LANES):
-            re, im, c_re, c_im = vr[lane], vi[lane], jr[lane], ji[lane]
-            ur[lane] += (y_re * re - y_im * im) + (k_re * c_re - k_im * c_im)
-            ui[lane] += (y_re * im + y_im * re) + (k_re * c_im + k_im * c_re)
+        else:
+            vr, vi = v_re[parent], v_im[parent]
+            for lane in range(LANES):
+                re, im, c_re, c_im = vr[lane], vi[lane], jr[lane], ji[lane]
+                ur[lane] += (y_re * re - y_im * im) + (k_re * c_re - k_im * c_im)
+                ui[lane] += (y_re * im + y_im * re) + (k_re * c_im + k_im * c_re)
 
 
 @njit(cache=True, error_model="numpy")
-def _voltages_down(feeder: SweepArrays, lanes: Lanes) -> None:
+def _voltages_down(
+    feeder: SweepArrays,
+    v_re: np.ndarray,
+    v_im: np.ndarray,
+    j_re: np.ndarray,
+    j_im: np.ndarray,
+    step: np.ndarray,
+) -> None:
     """Voltages from the root down."""
-    v_re, v_im, j_re, j_im, step = lanes.v_re, lanes.v_im, lanes.j_re, lanes.j_im, lanes.step
-    scaled = np.empty((2, LANES))
-    lanes.before[:] = step
     step[:] = 0.0
     for bus in range(1, len(v_re)):
         parent = feeder.parent[bus]
         a_re, a_im = feeder.a[bus].real, feeder.a[bus].imag
         z_re, z_im = feeder.z[bus].real, feeder.z[bus].imag
         jr, ji, ur, ui, vr, vi = j_re[bus], j_im[bus], v_re[parent], v_im[parent], v_re[bus], v_im[bus]
-        if a_re != 1.0 or a_im != 0.0:  # a transformer or a line with charging
-            for lane in range(LANES):
-                re, im = ur[lane], ui[lane]
-                scaled[0, lane] = a_re * re - a_im * im
-                scaled[1, lane] = a_re * im + a_im * re
-            ur, ui = scaled[0], scaled[1]
+        plain = a_re == 1.0 and a_im == 0.0  # a line without charging
         for lane in range(LANES):
-            c_re, c_im = jr[lane], ji[lane]
-            new_re = ur[lane] - (z_re * c_re - z_im * c_im)
-            new_im = ui[lane] - (z_re * c_im + z_im * c_re)
+            re, im, c_re, c_im = ur[lane], ui[lane], jr[lane], ji[lane]
+            if not plain:
+                re, im = a_re * re - a_im * im, a_re * im + a_im * re
+            new_re = re - (z_re * c_re - z_im * c_im)
+            new_im = im - (z_re * c_im + z_im * c_re)
             step_re, step_im = new_re - vr[lane], new_im - vi[lane]
             square = step_re * step_re + step_im * step_im
             step[lane] = square if square > step[lane] else step[lane]
@@ -156,14 +163,16 @@ def sweep_lanes(feeder: SweepArrays, p_kw: np.ndarray, q_kvar: np.ndarray, lanes
             lanes.p_pu[bus, lane], lanes.q_pu[bus, lane] = p_kw[world, bus] * scale, q_kvar[world, bus] * scale
     for bus in range(buses):
         lanes.v_re[bus], lanes.v_im[bus] = start[bus].real, start[bus].imag
+    p, q, v_re, v_im, j_re, j_im = lanes.p_pu, lanes.q_pu, lanes.v_re, lanes.v_im, lanes.j_re, lanes.j_im
     lanes.rounds[:] = 0
     lanes.step[:] = np.inf
     lanes.before[:] = np.inf
     for done in range(MAX_ROUNDS + 1):
-        _currents_up(feeder, lanes.p_pu, lanes.q_pu, lanes)
+        _currents_up(feeder, p, q, v_re, v_im, j_re, j_im, lanes.lost)
         if _keep(lanes, done) == 0:
             return
-        _voltages_down(feeder, lanes)
+        lanes.before[:] = lanes.step
+        _voltages_down(feeder, v_re, v_im, j_re, j_im, lanes.step)
 
 
 @njit(cache=True, error_model="numpy")

@@ -113,9 +113,9 @@ def loops_of(
 
 
 @njit(cache=True)
-def loop_change(loops: Loops, error: np.ndarray, m: int) -> complex:
-    """The change of loop m's current that, with all others', takes away the errors (loops,)."""
+def loop_change(solve: np.ndarray, error: np.ndarray, m: int) -> complex:
+    """The change of loop m's current that, with all others', takes away the errors (loops,); solve is M^-1."""
     change = 0.0 + 0.0j
-    for j in range(len(loops.upper)):
-        change -= loops.solve[m, j] * error[j]
+    for j in range(len(error)):
+        change -= solve[m, j] * error[j]
     return change

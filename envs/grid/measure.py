@@ -25,7 +25,7 @@ def loading_one(feeder: SweepArrays, voltage: np.ndarray, current: np.ndarray, l
     loading[0] = 0.0
     buses = len(voltage)
     for branch in range(1, len(current)):
-        parent = feeder.parent[branch] if branch < buses else feeder.loops.upper[branch - buses]
+        parent = feeder.parent[branch] if branch < buses else feeder.loop_upper[branch - buses]
         upper = feeder.y_eq[branch] * voltage[parent] + feeder.k[branch] * current[branch]
         lower = magnitude(current[branch]) / feeder.rating_child_pu[branch]
         loading[branch] = max(magnitude(upper) / feeder.rating_parent_pu[branch], lower)

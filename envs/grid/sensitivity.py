@@ -18,12 +18,12 @@ from envs.grid.single import no_load
 @njit(cache=True)
 def _loop_steps(feeder: SweepArrays, rise: np.ndarray, step: np.ndarray) -> None:
     """step (loops,): the loop currents that a change of the tree's voltages, rise (buses,), brings about."""
-    loops, buses = feeder.loops, len(rise)
-    error = np.empty(len(loops.upper), np.complex128)
+    buses = len(rise)
+    error = np.empty(len(feeder.loop_upper), np.complex128)
     for m in range(len(error)):
-        error[m] = rise[loops.lower[m]] - feeder.a[buses + m] * rise[loops.upper[m]]
+        error[m] = rise[feeder.loop_lower[m]] - feeder.a[buses + m] * rise[feeder.loop_upper[m]]
     for m in range(len(error)):
-        step[m] = loop_change(loops, error, m)
+        step[m] = loop_change(feeder.loop_solve, error, m)
 
 
 @njit(cache=True)
@@ -33,13 +33,15 @@ def _idle(feeder: SweepArrays, voltage: np.ndarray, step: np.ndarray) -> None:
     _loop_steps(feeder, voltage, step)
     for bus in range(len(voltage)):
         for m in range(len(step)):
-            voltage[bus] += feeder.loops.rise[bus, m] * step[m]
+            voltage[bus] += feeder.loop_rise[bus, m] * step[m]
 
 
 @njit(cache=True)
-def _linear_sweep(feeder: SweepArrays, unit: complex, sensitivity: np.ndarray, share: np.ndarray) -> None:
+def _linear_sweep(
+    feeder: SweepArrays, loop_drawn: np.ndarray, unit: complex, sensitivity: np.ndarray, share: np.ndarray
+) -> None:
     """Answers to ``unit`` kVA at each bus: pu of each bus's voltage, kW less that each branch carries down."""
-    buses, count = len(feeder.parent), len(feeder.loops.upper)
+    buses, count = len(feeder.parent), len(feeder.loop_upper)
     voltage, rise = np.empty(buses, np.complex128), np.empty(buses, np.complex128)
     drawn, step = np.empty(buses, np.complex128), np.empty(count, np.complex128)
     tree = Tree(feeder.parent, feeder.a[:buses], feeder.z[:buses], feeder.k[:buses])
@@ -52,14 +54,14 @@ def _linear_sweep(feeder: SweepArrays, unit: complex, sensitivity: np.ndarray, s
         sensitivity[0, source] = 0.0
         for bus in range(buses):
             for m in range(count):
-                rise[bus] += feeder.loops.rise[bus, m] * step[m]
-                drawn[bus] += feeder.loops.drawn[bus, m] * step[m]
+                rise[bus] += feeder.loop_rise[bus, m] * step[m]
+                drawn[bus] += loop_drawn[bus, m] * step[m]
             v = voltage[bus]
             share[bus, source] = -(v * drawn[bus].conjugate()).real * feeder.base_kva
             if bus > 0:
                 sensitivity[bus, source] = (v.real * rise[bus].real + v.imag * rise[bus].imag) / abs(v)
         for m in range(count):
-            share[buses + m, source] = -(voltage[feeder.loops.lower[m]] * step[m].conjugate()).real * feeder.base_kva
+            share[buses + m, source] = -(voltage[feeder.loop_lower[m]] * step[m].conjugate()).real * feeder.base_kva
 
 
 def voltage_sensitivity(feeder: Feeder) -> np.ndarray:
@@ -86,7 +88,7 @@ def branch_share(feeder: Feeder) -> np.ndarray:
 def _answers(feeder: Feeder, unit: complex) -> tuple[np.ndarray, np.ndarray]:
     sensitivity = np.empty((feeder.bus_count, feeder.bus_count))
     share = np.empty((feeder.branch_count, feeder.bus_count))
-    _linear_sweep(feeder.sweep_arrays, unit, sensitivity, share)
+    _linear_sweep(feeder.sweep_arrays, feeder.loops.drawn, unit, sensitivity, share)
     return sensitivity, share
 
 

@@ -15,6 +15,7 @@ from envs.grid.feeder import SweepArrays
 from envs.grid.loops import loop_change
 
 TOLERANCE_PU = 1e-10  # what may be left of the way to the solution
+FAR_PU2 = 1e-12  # a squared step that leaves too much in any case: no root need be drawn
 MAX_ROUNDS = 200  # an ordinary case takes 5-10 rounds, one at the edge of collapse about a hundred
 COLLAPSE_PU2 = 0.04  # squared voltage below 0.2 pu: far beyond the nose of the curve, no solution is near
 
@@ -25,6 +26,8 @@ def settled(step_pu2: float, before_pu2: float) -> bool:
 
     Steps shrink like a geometric series, so what is left is step^2 / (before - step); twice that must be allowed.
     """
+    if step_pu2 > FAR_PU2:
+        return False
     step_pu, before_pu = math.sqrt(step_pu2), math.sqrt(before_pu2)
     if step_pu <= 0.01 * TOLERANCE_PU:  # down where rounding decides how steps compare
         return True
@@ -43,9 +46,17 @@ def no_load(feeder: SweepArrays, voltage: np.ndarray) -> None:
 def currents_up(
     feeder: SweepArrays, p_kw: np.ndarray, q_kvar: np.ndarray, voltage: np.ndarray, current: np.ndarray
 ) -> bool:
-    """Currents (branches,) from the leaves up, those of loops as they stand; False where a bus has lost its
-    voltage.
-    """
+    """Currents (buses,) from the leaves up the tree; False where a bus has lost its voltage."""
+    alive = own_currents(feeder, p_kw, q_kvar, voltage, current)
+    sum_up(feeder, voltage, current)
+    return alive
+
+
+@njit(cache=True, error_model="numpy")
+def own_currents(
+    feeder: SweepArrays, p_kw: np.ndarray, q_kvar: np.ndarray, voltage: np.ndarray, current: np.ndarray
+) -> bool:
+    """What each bus draws itself, (buses,); False where a bus has lost its voltage."""
     buses = len(voltage)
     scale = 1.0 / feeder.base_kva
     alive = True
@@ -61,11 +72,13 @@ def currents_up(
             j_im += shunt_re * im + shunt_im * re
         current[bus] = complex(j_re, j_im)
         alive = alive and square > COLLAPSE_PU2  # NaN counts as lost
-    for m in range(len(feeder.loops.upper)):
-        upper, branch = feeder.loops.upper[m], buses + m
-        current[feeder.loops.lower[m]] -= current[branch]
-        current[upper] += feeder.y_eq[branch] * voltage[upper] + feeder.k[branch] * current[branch]
-    for bus in range(buses - 1, 0, -1):
+    return alive
+
+
+@njit(cache=True, error_model="numpy")
+def sum_up(feeder: SweepArrays, voltage: np.ndarray, current: np.ndarray) -> None:
+    """Add to what each bus draws what its children's branches do."""
+    for bus in range(len(voltage) - 1, 0, -1):
         parent = feeder.parent[bus]
         y_re, y_im = feeder.y_eq[bus].real, feeder.y_eq[bus].imag
         k_re, k_im = feeder.k[bus].real, feeder.k[bus].imag
@@ -77,7 +90,6 @@ def currents_up(
         j_re = current[parent].real + ((y_re * re - y_im * im) + (k_re * c_re - k_im * c_im))
         j_im = current[parent].imag + ((y_re * im + y_im * re) + (k_re * c_im + k_im * c_re))
         current[parent] = complex(j_re, j_im)
-    return alive
 
 
 @njit(cache=True, error_model="numpy")
@@ -104,21 +116,20 @@ def voltages_down(feeder: SweepArrays, voltage: np.ndarray, current: np.ndarray)
 @njit(cache=True, error_model="numpy")
 def close_loops(feeder: SweepArrays, voltage: np.ndarray, current: np.ndarray) -> float:
     """Loop currents and voltages (buses,) put right for the currents of the round; the largest squared step."""
-    loops, buses = feeder.loops, len(voltage)
-    count = len(loops.upper)
+    buses, count = len(voltage), len(feeder.loop_upper)
     error, step = np.empty(count, np.complex128), np.empty(count, np.complex128)
     for m in range(count):
         branch = buses + m
-        expected = feeder.a[branch] * voltage[loops.upper[m]] - feeder.z[branch] * current[branch]
-        error[m] = voltage[loops.lower[m]] - expected
+        expected = feeder.a[branch] * voltage[feeder.loop_upper[m]] - feeder.z[branch] * current[branch]
+        error[m] = voltage[feeder.loop_lower[m]] - expected
     for m in range(count):
-        step[m] = loop_change(loops, error, m)
+        step[m] = loop_change(feeder.loop_solve, error, m)
         current[buses + m] += step[m]
     change = 0.0
     for bus in range(1, buses):
         moved = 0.0 + 0.0j
         for m in range(count):
-            moved += loops.rise[bus, m] * step[m]
+            moved += feeder.loop_rise[bus, m] * step[m]
         voltage[bus] += moved
         square = moved.real * moved.real + moved.imag * moved.imag
         change = square if square > change else change
@@ -126,13 +137,55 @@ def close_loops(feeder: SweepArrays, voltage: np.ndarray, current: np.ndarray) -
 
 
 @njit(cache=True)
-def advance(feeder: SweepArrays, voltage: np.ndarray, current: np.ndarray) -> float:
+def meshed_up(
+    feeder: SweepArrays, p_kw: np.ndarray, q_kvar: np.ndarray, voltage: np.ndarray, current: np.ndarray
+) -> bool:
+    """`currents_up` with the currents of loops (the last of branches) as they stand."""
+    buses = len(voltage)
+    alive = own_currents(feeder, p_kw, q_kvar, voltage, current)
+    for m in range(len(feeder.loop_upper)):
+        upper, branch = feeder.loop_upper[m], buses + m
+        current[feeder.loop_lower[m]] -= current[branch]
+        current[upper] += feeder.y_eq[branch] * voltage[upper] + feeder.k[branch] * current[branch]
+    sum_up(feeder, voltage, current)
+    return alive
+
+
+@njit(cache=True)
+def meshed_down(feeder: SweepArrays, voltage: np.ndarray, current: np.ndarray) -> float:
     """The second half of a round: voltages down the tree, then loops; the largest squared step of either."""
     change = voltages_down(feeder, voltage, current)
-    if len(feeder.loops.upper) > 0:
+    if len(feeder.loop_upper) > 0:
         closing = close_loops(feeder, voltage, current)
         change = closing if closing > change else change
     return change
+
+
+@njit(cache=True)
+def sweep_meshed(
+    feeder: SweepArrays,
+    p_kw: np.ndarray,
+    q_kvar: np.ndarray,
+    voltage: np.ndarray,
+    current: np.ndarray,
+    flat_start: bool,
+) -> int:
+    """`sweep_one` with loops. A function of its own: its scratch arrays would cost a tree half a microsecond."""
+    if flat_start:
+        no_load(feeder, voltage)
+        current[len(voltage) :] = 0.0
+    change, before = np.inf, np.inf
+    rounds = 0
+    while True:
+        alive = meshed_up(feeder, p_kw, q_kvar, voltage, current)
+        if alive and settled(change, before):
+            return rounds
+        if not alive or rounds == MAX_ROUNDS:
+            voltage[:] = 0.0
+            current[:] = 0.0
+            return -max(rounds, 1)
+        before, change = change, meshed_down(feeder, voltage, current)
+        rounds += 1
 
 
 @njit(cache=True)
@@ -151,9 +204,10 @@ def sweep_one(
     are the starting point. Returns the rounds used, or minus that number where there is no solution (both arrays
     are then 0).
     """
+    if len(feeder.loop_upper) > 0:
+        return sweep_meshed(feeder, p_kw, q_kvar, voltage, current, flat_start)
     if flat_start:
         no_load(feeder, voltage)
-        current[len(voltage) :] = 0.0
     change, before = np.inf, np.inf
     rounds = 0
     while True:
@@ -164,5 +218,5 @@ def sweep_one(
             voltage[:] = 0.0
             current[:] = 0.0
             return -max(rounds, 1)
-        before, change = change, advance(feeder, voltage, current)
+        before, change = change, voltages_down(feeder, voltage, current)
         rounds += 1

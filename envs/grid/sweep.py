@@ -61,7 +61,7 @@ def sweep_batch(
     worlds, buses = p_kw.shape
     single, flowing = np.empty(buses, np.complex128), np.empty(len(feeder.z), np.complex128)
     room, magnitude_pu, load = new_lanes(buses), np.empty((buses, LANES)), np.empty((buses, LANES))
-    radial = len(feeder.loops.upper) == 0  # what lanes win is lost in the loops' small matrices
+    radial = len(feeder.loop_upper) == 0  # what lanes win is lost in the loops' small matrices
     first = 0
     while first < worlds:
         last = min(first + LANES, worlds)

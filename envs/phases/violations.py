@@ -25,7 +25,7 @@ def flow_share(limits, voltage, current, branch):
     of a loop's branch, into the end that the sites as a whole feed.
     """
     buses = voltage.shape[0]
-    v, i = voltage[branch if branch < buses else limits.feeder.loops.lower[branch - buses]], current[branch]
+    v, i = voltage[branch if branch < buses else limits.feeder.loop_lower[branch - buses]], current[branch]
     apparent = abs(v) * abs(i)
     if apparent < 1e-12:
         return 0.0

@@ -118,7 +118,7 @@ def test_loops_are_solved_where_the_tree_alone_has_no_solution(village: Feeder) 
     """The load is too much for the tree's paths; the compensated sweep and Newton still agree on it."""
     buses = village.bus_count
     p_kw = np.where(np.arange(buses) > 1, -60.0, 0.0)
-    tree = village.sweep_arrays._replace(loops=village.loops._replace(upper=np.empty(0, int), lower=np.empty(0, int)))
+    tree = village.sweep_arrays._replace(loop_upper=np.empty(0, int), loop_lower=np.empty(0, int))
     voltage, current = np.empty(buses, complex), np.empty(buses, complex)
     assert sweep_one(tree, p_kw, np.zeros(buses), voltage, current, True) < 0
     flow, mesh = PowerFlow(village).solve(p_kw, np.zeros(buses)), load_mesh(VILLAGE)
