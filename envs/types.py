@@ -229,7 +229,7 @@ class Plan:
     passes: Ints  # (B, R, loops + 1, 7) each dispatch and its check, columns below
     pass_places: Ints  # (B, R, loops + 1, limit rows) what the check found broken: bus (>= 0) or -1 - branch
     iterations: Ints  # (B, R) of the dispatch
-    nodal_price: Ints  # (B, R, N) by the dual prices of the last dispatch: energy and network limits, no commercial cap
+    nodal_price: Ints  # (B, R, N) by the duals of the last dispatch: energy and network limits; 0 under no award
     priced: Bools  # (B, R) the last dispatch found its optimum, so there are such prices
     before_low_pu: Floats  # (B, R) the forecast without the event
     before_high_pu: Floats
