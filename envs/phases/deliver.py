@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 
 from envs.phases.network import limits_of, new_desk, solve_sites
-from envs.resources import site, storage, thermostatic, vehicle
+from envs.resources import load, site, storage, thermostatic, vehicle
 from envs.types import HOURS, LIVED, PPM, TWIN, Energy, Events, Floats, Ints, Plan, Quotes, Stage, State
 from envs.world import World
 
@@ -85,33 +85,20 @@ def orders_now(events: Events, period: int, sites: int) -> tuple[Floats, Ints]:
 
 
 @njit(cache=True)
-def _follow(b, i, equipment, stores, set_points, row, period, order, left, cut, fraction, baseline, demand, flows):
-    """(flows, load put off by order) of a site that carries out ``fraction`` of what its order still lacks."""
+def _follow(way, target, fraction, car, house, lowest, highest, reach, flows):
+    """(flows, load put off by order) of a site that carries out ``fraction`` of what it lacks of its ``target``."""
     output, use, battery, charging, heating = flows
-    target = baseline + order + cut
     change = (target - (output - use + battery - charging - heating)) * fraction
-    way = 1 if order > 0.0 else -1
     if change * way <= 0.0:
         return flows, 0.0
-    car, house = site.appliance_range_w(
-        equipment, way, left, row, period, b, i, stores.need_wh[b, LIVED, i], stores.leaves[b, i],
-        stores.warmth_k[b, LIVED, i], set_points,
-    )  # fmt: skip
-    charge = stores.charge_wh[b, i]
     if way < 0:
-        return site.lower_injection(-change, car, house, i, charge, equipment, flows), 0.0
-    shed = set_points.shed_ppm[b, i] / PPM
-    return site.raise_injection(change, car, house, i, charge, demand, shed, equipment, flows)
+        return site.lower_injection(-change, car, house, lowest, flows), 0.0
+    return site.raise_injection(change, car, house, highest, reach, flows)
 
 
 @njit(cache=True)
-def _advance(b, i, equipment, stores, row, period, last, flows, twin, out):
-    """State of the site's resources after the period, lived and twin, and what living it cost."""
-    stores.charge_wh[b, i] = storage.advance_wh(
-        stores.charge_wh[b, i], equipment.capacity_wh[i], flows.battery, equipment.efficiency[i]
-    )
-    if not site.has_appliance(equipment, i):
-        return
+def _advance_appliances(b, i, equipment, stores, row, period, last, flows, twin, out):
+    """State of a site's vehicle and heat pump after the period, lived and twin, and what living it cost."""
     for side, charging, heating in ((LIVED, flows.charging, flows.heating), (TWIN, twin[0], twin[1])):
         need, warmth = stores.need_wh[b, side, i], stores.warmth_k[b, side, i]
         need, warmth = site.appliances_after(equipment, row, i, need, warmth, charging, heating)
@@ -131,32 +118,50 @@ def _live_period(
     equipment, truth_pv, truth_load, set_points, stores, first_row, rows, period, last, baseline, ordered, left, cut_wh,
     fraction, out,
 ):  # fmt: skip
+    # Handing all equipment to a function counts references of every array: only for sites that need it.
+    charger_w, pump_w = equipment.fleet.rated_w, equipment.houses.rated_w
+    capacity_wh, rated_w, efficiency = equipment.capacity_wh, equipment.rated_w, equipment.efficiency
+    flexible = equipment.flexible
+    set_w, shed_ppm, charge_wh = set_points.storage_w, set_points.shed_ppm, stores.charge_wh
+    generated, consumed, stored, natural, cut_done, shed_wh, cycled = out[:7]
+    nothing = stores.need_wh[0, :, 0]
     for b in range(ordered.shape[0]):
         row = first_row[b] % rows
         for i in range(ordered.shape[1]):
             demand = truth_load[b, 0, i]
-            own_shed = demand * equipment.flexible * set_points.shed_ppm[b, i] / PPM
-            need, warmth = stores.need_wh[b, :, i], stores.warmth_k[b, :, i]
-            charging, heating = site.appliances_w(equipment, row, i, need[LIVED], warmth[LIVED], set_points, b)
-            twin = site.appliances_w(equipment, row, i, need[TWIN], warmth[TWIN], set_points, b)
-            flows = site.Flows(truth_pv[b, 0, i], demand - own_shed, set_points.storage_w[b, i], charging, heating)
+            own_shed = demand * flexible * shed_ppm[b, i] / PPM
+            appliances, charging, heating, twin = charger_w[i] > 0.0 or pump_w[i] > 0.0, 0.0, 0.0, (0.0, 0.0)
+            need, warmth = nothing, nothing
+            if appliances:
+                need, warmth = stores.need_wh[b, :, i], stores.warmth_k[b, :, i]
+                charging, heating = site.appliances_w(equipment, row, i, need[LIVED], warmth[LIVED], set_points, b)
+                twin = site.appliances_w(equipment, row, i, need[TWIN], warmth[TWIN], set_points, b)
+            flows = site.Flows(truth_pv[b, 0, i], demand - own_shed, set_w[b, i], charging, heating)
             alone_w = flows.output - flows.use + flows.battery - twin[0] - twin[1]
-            out.natural_wh[b, i] = np.int64(np.rint(alone_w * HOURS))
+            natural[b, i] = np.int64(np.rint(alone_w * HOURS))
             # The operator's cut is switched remotely: nobody can refuse it.
             flows, cut_w = site.cut_by_force(cut_wh[b, i] / HOURS, flows)
-            out.cut_wh[b, i] = np.int64(np.rint(cut_w * HOURS))
+            cut_done[b, i] = np.int64(np.rint(cut_w * HOURS))
             put_off = 0.0
             if ordered[b, i] != 0.0:
-                flows, put_off = _follow(
-                    b, i, equipment, stores, set_points, row, period, ordered[b, i], left[b, i], cut_w, fraction[b, i],
-                    baseline[b, 0, i], demand, flows,
-                )  # fmt: skip
-            out.generated_wh[b, i] = np.int64(np.rint(flows.output * HOURS))
-            out.consumed_wh[b, i] = np.int64(np.rint((flows.use + flows.charging + flows.heating) * HOURS))
-            out.storage_wh[b, i] = np.int64(np.rint(flows.battery * HOURS))
-            out.shed_wh[b, i] = np.int64(np.rint((own_shed + put_off) * HOURS))
-            out.cycled_wh[b, i] = abs(out.storage_wh[b, i])
-            _advance(b, i, equipment, stores, row, period, last, flows, twin, out)
+                way, car, house = 1 if ordered[b, i] > 0.0 else -1, 0.0, 0.0
+                if appliances:
+                    car, house = site.appliance_range_w(
+                        equipment, way, left[b, i], row, period, b, i, need[LIVED], stores.leaves[b, i], warmth[LIVED],
+                        set_points,
+                    )  # fmt: skip
+                lowest, highest = storage.limits_w(charge_wh[b, i], capacity_wh[i], rated_w[i], efficiency[i], 1)
+                reach = load.range_up_w(demand, flexible, shed_ppm[b, i] / PPM)
+                target = baseline[b, 0, i] + ordered[b, i] + cut_w
+                flows, put_off = _follow(way, target, fraction[b, i], car, house, lowest, highest, reach, flows)
+            generated[b, i] = np.int64(np.rint(flows.output * HOURS))
+            consumed[b, i] = np.int64(np.rint((flows.use + flows.charging + flows.heating) * HOURS))
+            stored[b, i] = np.int64(np.rint(flows.battery * HOURS))
+            shed_wh[b, i] = np.int64(np.rint((own_shed + put_off) * HOURS))
+            cycled[b, i] = abs(stored[b, i])
+            charge_wh[b, i] = storage.advance_wh(charge_wh[b, i], capacity_wh[i], flows.battery, efficiency[i])
+            if appliances:
+                _advance_appliances(b, i, equipment, stores, row, period, last, flows, twin, out)
 
 
 @njit(cache=True)

@@ -70,33 +70,24 @@ def offer(world: World, stage: Stage, action: Floats) -> None:
 
 
 @njit(cache=True)
-def _adjustable(equipment, way, periods, b, i, period, first, live, rebound, site_pv, site_load, set_points, stores):
-    """Adjustable W of a site in a direction for the whole event, beyond what running orders and rebounds claim."""
-    reach, claimed = site.range_w(
-        equipment, way, periods, b, i, live, site_pv, site_load, set_points, stores.charge_wh[b, i]
-    )
-    if reach < 0.0:
-        return 0.0
-    if site.has_appliance(equipment, i):
-        car, house = site.appliance_range_w(
-            equipment, way, periods, first + period, period, b, i, stores.need_wh[b, LIVED, i], stores.leaves[b, i],
-            stores.warmth_k[b, LIVED, i], set_points,
-        )  # fmt: skip
-        reach += car + house
-        against = 0.0
-        for h in range(periods):
-            against = max(against, rebound[b, h, i] * way)
-        claimed += against
-    return max(reach - claimed, 0.0)
+def _of_appliances(equipment, way, periods, b, i, period, first, rebound, set_points, stores):
+    """W by which vehicle and heat pump can move the injection for the event, less the rebound that is there."""
+    car, house = site.appliance_range_w(
+        equipment, way, periods, first + period, period, b, i, stores.need_wh[b, LIVED, i], stores.leaves[b, i],
+        stores.warmth_k[b, LIVED, i], set_points,
+    )  # fmt: skip
+    against = 0.0
+    for h in range(periods):
+        against = max(against, rebound[b, h, i] * way)
+    return car + house - against
 
 
 @njit(cache=True)
-def _schedule(equipment, site_pv, site_load, b, i, charge, plan_w, shift_w, demand_w, out):
+def _schedule(site_pv, site_load, b, i, charge, capacity_wh, rated_w, efficiency, plan_w, shift_w, demand_w, out):
     """File the own forecast with the storage plan, as long as the battery can follow it.
 
     ``demand_w`` (OUTLOOK,) is what the appliances would draw had no order touched them.
     """
-    capacity_wh, rated_w, efficiency = equipment.capacity_wh[i], equipment.rated_w[i], equipment.efficiency[i]
     for h in range(out.shape[1]):
         lowest, highest = storage.limits_w(charge, capacity_wh, rated_w, efficiency, 1)
         power = min(max(plan_w, lowest), highest)
@@ -110,17 +101,24 @@ def _quote(
     equipment, stores, capacity_w, set_points, quantity, block_wh, block_price, schedule,
 ):  # fmt: skip
     demand = np.zeros(OUTLOOK)
+    # Handing all equipment to a function counts references of every array: only for sites that need it.
+    charger_w, pump_w = equipment.fleet.rated_w, equipment.houses.rated_w
+    capacities_wh, ratings_w, efficiencies = equipment.capacity_wh, equipment.rated_w, equipment.efficiency
+    charges_wh, powers_w, shed_ppm = stores.charge_wh, set_points.storage_w, set_points.shed_ppm
+    flexible = equipment.flexible
     for b in range(quantity.shape[0]):
         for i in range(quantity.shape[1]):
             a = action[b, i]
-            charge, rated_w, efficiency = stores.charge_wh[b, i], equipment.rated_w[i], equipment.efficiency[i]
-            lowest, highest = storage.limits_w(charge, equipment.capacity_wh[i], rated_w, efficiency, 1)
+            charge, capacity_wh, rated_w, efficiency = charges_wh[b, i], capacities_wh[i], ratings_w[i], efficiencies[i]
+            lowest, highest = storage.limits_w(charge, capacity_wh, rated_w, efficiency, 1)
             power = min(max(a[STORAGE] * rated_w, lowest), highest)
-            set_points.storage_w[b, i] = power
-            need_wh, warmth_k = stores.need_wh[b, LIVED, i], stores.warmth_k[b, LIVED, i]
-            charging, heating = site.appliances_w(equipment, first[b] + period, i, need_wh, warmth_k, set_points, b)
+            powers_w[b, i] = power
+            appliances, charging, heating = charger_w[i] > 0.0 or pump_w[i] > 0.0, 0.0, 0.0
+            if appliances:
+                need_wh, warmth_k = stores.need_wh[b, LIVED, i], stores.warmth_k[b, LIVED, i]
+                charging, heating = site.appliances_w(equipment, first[b] + period, i, need_wh, warmth_k, set_points, b)
             # Surplus or need as the site expects it, running orders included.
-            expected = site_pv[b, 0, i] - site_load[b, 0, i] * (1.0 - equipment.flexible * a[SHED]) + power
+            expected = site_pv[b, 0, i] - site_load[b, 0, i] * (1.0 - flexible * a[SHED]) + power
             expected -= charging + heating
             if live[b, 0, i] < 0.0:
                 expected = min(expected, baseline[b, 0, i] + live[b, 0, i])
@@ -131,25 +129,34 @@ def _quote(
                 way = direction[b, r]
                 if way == 0:
                     continue
-                reach = _adjustable(
-                    equipment, way, duration[b, r], b, i, period, first[b], live, rebound, site_pv, site_load,
-                    set_points, stores,
-                )  # fmt: skip
+                periods = duration[b, r]
+                lowest, highest = storage.limits_w(charge, capacity_wh, rated_w, efficiency, periods)
+                shed = shed_ppm[b, i] / PPM
+                reach, claimed = site.range_w(
+                    way, periods, b, i, live, site_pv, site_load, flexible, shed, power, lowest, highest
+                )
+                if appliances and reach >= 0.0:
+                    reach += _of_appliances(
+                        equipment, way, periods, b, i, period, first[b], rebound, set_points, stores
+                    )
+                reach = max(reach - claimed, 0.0)
                 total = np.int64(np.floor(reach * a[FLEX_SHARE] * HOURS))
                 block_wh[b, r, i, 0] = total // 2
                 block_wh[b, r, i, 1] = total - total // 2
                 first_price = a[FLEX_DOWN] if way < 0 else a[FLEX_UP]
                 block_price[b, r, i, 0] = np.int64(np.rint(first_price))
                 block_price[b, r, i, 1] = np.int64(np.rint(first_price + a[FLEX_STEP]))
-            after = storage.advance_wh(charge, equipment.capacity_wh[i], power, efficiency)
+            after = storage.advance_wh(charge, capacity_wh, power, efficiency)
             demand[:] = 0.0
-            if site.has_appliance(equipment, i):
+            if appliances:
                 site.appliances_ahead(
                     equipment, seed[b], episode[b], first[b], rows, period, b, i, stores.need_wh[b, TWIN, i],
                     stores.leaves[b, i], stores.warmth_k[b, TWIN, i], set_points, demand,
                 )  # fmt: skip
             plan_w, shift_w = a[STORAGE_PLAN] * rated_w, a[SCHEDULE_SHIFT] * capacity_w[i]
-            _schedule(equipment, site_pv, site_load, b, i, after, plan_w, shift_w, demand, schedule)
+            _schedule(
+                site_pv, site_load, b, i, after, capacity_wh, rated_w, efficiency, plan_w, shift_w, demand, schedule
+            )
 
 
 def _appliance_set_points(world: World, action: Floats) -> tuple[Ints, Ints]:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from numba import njit
 
-from envs.resources import load, photovoltaic, storage, thermostatic, vehicle
+from envs.resources import load, photovoltaic, thermostatic, vehicle
 from envs.resources.thermostatic import Houses
 from envs.resources.vehicle import Fleet
 from envs.types import PPM, Floats, Ints, Quotes, State
@@ -143,32 +143,28 @@ def appliance_range_w(equipment, way, periods, row, t, b, i, need_wh, leaves, wa
 
 
 @njit(cache=True)
-def range_w(equipment, way, periods, b, i, live, site_pv, site_load, set_points, charge_wh):
+def range_w(way, periods, b, i, live, site_pv, site_load, flexible, shed, set_w, lowest, highest):
     """Adjustable W of a site without its appliances for the whole event, and what running orders claim of it.
 
-    (-1, 0) where a running order goes the other way: one site cannot serve both.
+    ``lowest`` and ``highest`` are what the battery can hold for the event. (-1, 0) where a running order goes the other
+    way: one site cannot serve both.
     """
     claimed = 0.0
-    shed = set_points.shed_ppm[b, i] / PPM
-    ahead = site_pv[b, 0, i] if way < 0 else load.range_up_w(site_load[b, 0, i], equipment.flexible, shed)
+    ahead = site_pv[b, 0, i] if way < 0 else load.range_up_w(site_load[b, 0, i], flexible, shed)
     for h in range(periods):
         if live[b, h, i] * way < 0.0:
             return -1.0, 0.0
         claimed = max(claimed, live[b, h, i] * way)
-        expected = site_pv[b, h, i] if way < 0 else load.range_up_w(site_load[b, h, i], equipment.flexible, shed)
+        expected = site_pv[b, h, i] if way < 0 else load.range_up_w(site_load[b, h, i], flexible, shed)
         ahead = min(ahead, expected)
-    set_w = set_points.storage_w[b, i]
-    lowest, highest = storage.limits_w(
-        charge_wh, equipment.capacity_wh[i], equipment.rated_w[i], equipment.efficiency[i], periods
-    )
     if way < 0:
         return photovoltaic.range_down_w(ahead) + max(set_w - lowest, 0.0), claimed
     return ahead + max(highest - set_w, 0.0), claimed
 
 
 @njit(cache=True)
-def raise_injection(change, car, house, i, charge_wh, demand, shed, equipment, flows):
-    """(flows, load put off) after more injection: ``car`` and ``house`` W at most from the appliances."""
+def raise_injection(change, car, house, highest, reach, flows):
+    """(flows, load put off) after more injection: W at most from vehicle, heat pump, battery's output, load."""
     output, use, battery, charging, heating = flows
     waited = min(change, min(car, charging))
     charging -= waited
@@ -176,16 +172,14 @@ def raise_injection(change, car, house, i, charge_wh, demand, shed, equipment, f
     waited = min(change, min(house, heating))
     heating -= waited
     change -= waited
-    _, highest = storage.limits_w(charge_wh, equipment.capacity_wh[i], equipment.rated_w[i], equipment.efficiency[i], 1)
     moved = min(change, max(highest - battery, 0.0))
     battery += moved
-    reach = load.range_up_w(demand, equipment.flexible, shed)
     put_off = min(min(reach, use), change - moved)
     return Flows(output, use - put_off, battery, charging, heating), put_off
 
 
 @njit(cache=True)
-def lower_injection(change, car, house, i, charge_wh, equipment, flows):
+def lower_injection(change, car, house, lowest, flows):
     """Flows after less injection, what can be stored first: what is stored is not lost."""
     output, use, battery, charging, heating = flows
     earlier = min(change, car)
@@ -194,7 +188,6 @@ def lower_injection(change, car, house, i, charge_wh, equipment, flows):
     earlier = min(change, house)
     heating += earlier
     change -= earlier
-    lowest, _ = storage.limits_w(charge_wh, equipment.capacity_wh[i], equipment.rated_w[i], equipment.efficiency[i], 1)
     moved = min(change, max(battery - lowest, 0.0))
     return Flows(output - min(output, change - moved), use, battery - moved, charging, heating)
 
