@@ -68,7 +68,7 @@ class World:
         """A, the number of aggregators."""
         return self.scenario.market.aggregators
 
-    @property
+    @cached_property
     def has_appliances(self) -> bool:
         """Whether any site has a vehicle or a heat pump."""
         return bool(self.equipment.fleet.rated_w.any() or self.equipment.houses.rated_w.any())
