@@ -45,13 +45,17 @@ def test_aggregators_incentives(earned):
 
 
 def test_operators_incentives(earned):
-    """Refusing to pay costs more in violations than paying; who pays any price feeds the aggregators."""
+    """Refusing to pay costs more in violations than paying, and what the operator refuses the aggregators don't get.
+
+    Offers here do not follow the reserve price, so paying any price feeds them no more than planning does.
+    """
     own = {name: earned["eno", name]["eno"] for role, name in RULES if role == "eno"}
     assert own["idle"] < own["greedy"] < own["strict"] < own["planner"]
     assert own["generous"] > own["strict"]
     assert own["strict"] < own["reserve_price"]
     paid = {name: earned["eno", name]["aggregator"] for role, name in RULES if role == "eno"}
-    assert paid["generous"] > paid["planner"] > paid["strict"] > paid["greedy"] == 0.0
+    assert min(paid["generous"], paid["planner"]) > paid["strict"] > paid["greedy"] == 0.0
+    assert paid["generous"] == pytest.approx(paid["planner"], rel=0.05)
 
 
 def _play(name, columns, periods, worlds=(3,)):
