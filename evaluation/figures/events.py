@@ -32,7 +32,8 @@ def _name(page: EventPage, world: World, short: bool) -> str:
     when = time_of(page.start, world.periods_per_day)
     if short:
         return when
-    cause = "order" if page.request == UPPER_REQUEST else CAUSES[page.cause].replace("-", "-\n").replace("overload", "over-\nload")
+    narrow = CAUSES[page.cause].replace("-", "-\n").replace("overload", "over-\nload")
+    cause = "order" if page.request == UPPER_REQUEST else narrow
     return f"{when}\n{'more' if page.direction > 0 else 'less'}\n{cause}"
 
 
