@@ -34,6 +34,22 @@ def _hex(size: int, what: str) -> commands.Parse:
 _hash = _hex(32, "a hash")
 
 
+def _add_what(shown: argparse.ArgumentParser) -> None:
+    """What of a ledger `show` prints."""
+    shown.add_argument("path")
+    what = shown.add_mutually_exclusive_group()
+    what.add_argument("--event", type=int, help="the records of one dispatch event")
+    what.add_argument("--block", type=int, help="one block with its records")
+    what.add_argument("--joining", action="store_true", help="the conditions for joining, and every application")
+    what.add_argument(
+        "--contracts", type=int, nargs="?", const=commands.LAST, metavar="HEIGHT",
+        help="the rules in force at a height (the last one)",
+    )  # fmt: skip
+    shown.add_argument(
+        "--chain", choices=BUSINESSES, default=DISPATCH, help="of which business the block is (dispatch)"
+    )
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m ledger", description="Verify, show and prove a ledger file.")
     subparsers = parser.add_subparsers(dest="command", required=True)
@@ -54,19 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     audit.add_argument("--config", required=True, help="the scenario that the chain claims to follow")
     audit.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting that differs from it")
     audit.add_argument("--executors", metavar="MODULE:ATTRIBUTE", help="where the rules are, if not where installed")
-    shown = command("show", commands.shown, "print an overview, a block or an event (nothing is verified)")
-    shown.add_argument("path")
-    what = shown.add_mutually_exclusive_group()
-    what.add_argument("--event", type=int, help="the records of one dispatch event")
-    what.add_argument("--block", type=int, help="one block with its records")
-    what.add_argument("--joining", action="store_true", help="the conditions for joining, and every application")
-    what.add_argument(
-        "--contracts", type=int, nargs="?", const=commands.LAST, metavar="HEIGHT",
-        help="the rules in force at a height (the last one)",
-    )  # fmt: skip
-    shown.add_argument(
-        "--chain", choices=BUSINESSES, default=DISPATCH, help="of which business the block is (dispatch)"
-    )
+    _add_what(command("show", commands.shown, "print an overview, a block or an event (nothing is verified)"))
     view = command("view", commands.viewed, "show what one node may read of a block or an event, the rest as ids")
     view.add_argument("path")
     view.add_argument("--as", dest="node", required=True, metavar="NODE", help="the node's name or address")

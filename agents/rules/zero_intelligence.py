@@ -7,21 +7,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from agents import household
+from agents import bargaining, household
 from agents.policy import View
 
 
 def prosumer(view: View) -> None:
     """Uniform opening price between the own valuation and the other side's tariff; the limit stays the valuation."""
     market = view.market
-    worth = household.valuation(view, household.run_storage(view))
+    power = household.run_storage(view)
+    worth = household.valuation(view, power)
     draw = view.rng.random(worth.shape)
-    sells = worth <= market.feed_in
-    view["opening_price"] = np.where(
-        sells, worth + draw * (market.retail - worth), worth - draw * (worth - market.feed_in)
+    opening = np.where(
+        bargaining.sells(view, power),
+        worth + draw * (market.retail - worth),
+        worth - draw * (worth - market.feed_in),
     )
-    view["limit_price"] = worth
-    view["quantity"] = 1.0
-    view["requote"] = view.rng.random(worth.shape)
-    household.offer_flexibility(view)
-    household.choose_aggregator(view)
+    bargaining.order(view, opening, worth, view.rng.random(worth.shape))

@@ -2,8 +2,7 @@
 
 First the winners' users share each award (paper 000 eq. 7). If the power flow of the result breaks a limit, awards
 reopen: one dispatch over all admitted blocks with the limits as rows, the awards are its sums; the request's mechanism
-says what they are paid. What
-no admitted block can cure is cut as a last resort, for the coming period only.
+says what they are paid. What no admitted block can cure is cut as a last resort, for the coming period only.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ import pytest
 from agents.policy import rule_policy
 from envs import plugins
 from envs.actions import action_tables
+from envs.games.procurement import Procurement
 from envs.observe import observation_tables
 from envs.settings import load_scenario
 from tests.envs.play import OFF, by_rules, core_of, episode
@@ -58,6 +59,20 @@ def test_operators_incentives(earned):
     assert paid["generous"] == pytest.approx(paid["planner"], rel=0.05)
 
 
+def _offers(scenario, direction, reserve):
+    """Actions by column name of all aggregators by the rule `equilibrium`, asked for one kWh at a reserve price."""
+    table = observation_tables(scenario)["aggregator"]
+    seen = np.zeros((1, scenario.market.aggregators, len(table)), np.float32)
+    for c, column in enumerate(table):
+        if column.name == "grid_direction":
+            seen[..., c] = direction
+        elif column.name == "grid_reserve":
+            seen[..., c] = reserve / scenario.market.retail
+    said = rule_policy(scenario, "aggregator", "equilibrium").act(seen)[0]
+    columns = action_tables(scenario)["aggregator"]
+    return {c.name: c.low + (said[:, k] + 1) / 2 * (c.high - c.low) for k, c in enumerate(columns)}
+
+
 def _play(name, columns, periods, worlds=(3,)):
     """Actions by column name of a prosumer rule over observations given by column name."""
     table = observation_tables(TINY)["prosumer"]
@@ -80,6 +95,26 @@ def _play(name, columns, periods, worlds=(3,)):
             }
         )
     return actions, policy
+
+
+@pytest.mark.parametrize("suppliers", [2, 3, 5])
+def test_equilibrium_offers_as_the_closed_form_of_the_procurement_does(suppliers):
+    """Costs uniform on [subsidy, R] moved to [0, 1]: the offer is that of the game with the ceiling at 1."""
+    scenario = load_scenario("tiny", {"market": {"aggregators": suppliers}})
+    game, dear = Procurement(suppliers), scenario.sites
+    cost = {
+        1: max(dear.discomfort_price, dear.degradation_price + scenario.market.feed_in),
+        -1: scenario.market.feed_in,
+    }
+    for direction, users in cost.items():
+        subsidy = users + 1.5 * dear.degradation_price
+        for reserve in (0.9 * subsidy, 1.5 * subsidy, 3.0 * subsidy):
+            said = _offers(scenario, direction, reserve)
+            low, high = subsidy, max(reserve, subsidy)
+            # The lowest cost of all, in the game's units, and back.
+            share = game.equilibrium(np.zeros((1, suppliers)))[0]
+            assert said["offer_price"] == pytest.approx(low + share * (high - low), rel=1e-5)
+            assert said["subsidy"] == pytest.approx(subsidy, rel=1e-5)
 
 
 def test_zip_follows_the_announced_price_and_forgets_on_reset():
@@ -105,8 +140,25 @@ def test_price_threshold_buys_cheap_and_sells_dear():
 
 @pytest.mark.parametrize("trading", plugins.names("market", needs="clear"))
 def test_every_mechanism_plays_in_the_environment(trading):
-    core = core_of("tiny", {**OFF, "market": {"trading": trading}}, cycles=8)
-    traces = episode(core, by_rules(core), (3,))
-    paid = sum(t.payments.change.sum() for t in traces)
-    assert paid == 0
-    assert len(traces) == 8
+    """Until one o'clock, so that there is a surplus to trade: sound trades, and money that only changes hands."""
+    core = core_of("tiny", {**OFF, "market": {"trading": trading}}, cycles=52)
+    traces = episode(core, by_rules(core, {"prosumer": "zero_intelligence"}), (3,))
+    assert len(traces) == 52
+    assert sum(t.payments.change.sum() for t in traces) == 0
+    made = sum(int(t.trades.count.sum()) for t in traces)
+    assert (made == 0) if trading == "feed_in" else (made > 20)
+    for trace in traces:
+        count = int(trace.trades.count[0])
+        seller, buyer, wh, price = (
+            getattr(trace.trades, name)[0, :count] for name in ("seller", "buyer", "wh", "price")
+        )
+        limit, quantity = trace.quotes.limit_price[0], trace.quotes.quantity_wh[0]
+        assert np.all((limit[seller] <= price) & (price <= limit[buyer]))
+        sold, bought = np.zeros_like(quantity), np.zeros_like(quantity)
+        np.add.at(sold, seller, wh)
+        np.add.at(bought, buyer, wh)
+        assert np.all(wh > 0)
+        assert np.all(sold <= np.maximum(quantity, 0))
+        assert np.all(bought <= np.maximum(-quantity, 0))
+        if trading in ("mid_market", "second_price", "stackelberg", "uniform_price"):
+            assert len(set(price.tolist())) <= 1
