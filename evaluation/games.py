@@ -79,8 +79,21 @@ def truthful_regret(game: Game, search: Search | None = None) -> float:
     return exploitability(game, lambda types: types, search)
 
 
-def price_of_anarchy(game: Game, strategy: Strategy | None = None, count: int = 100_000) -> float:
+def optimum_over_surplus(game: Game, strategy: Strategy | None = None, count: int = 100_000) -> float:
     """Expected optimal surplus over the expected surplus of a strategy (by default the equilibrium); 1 is no loss."""
     types = draws(count, len(game.players))
-    actions = (strategy or game.equilibrium)(types)
-    return float(game.optimum(types).mean() / game.surplus(types, actions).mean())
+    return _loss(game, types, (strategy or game.equilibrium)(types))
+
+
+def price_of_anarchy(game: Game, count: int = 100_000) -> float:
+    """The largest `optimum_over_surplus` of the equilibria known: a lower bound where a game has others.
+
+    Infinite where one of them gains nothing.
+    """
+    types = draws(count, len(game.players))
+    return max(_loss(game, types, actions) for actions in game.equilibria(types))
+
+
+def _loss(game: Game, types: Floats, actions: Floats) -> float:
+    gained = float(game.surplus(types, actions).mean())
+    return float(game.optimum(types).mean()) / gained if gained > 0.0 else float("inf")

@@ -35,6 +35,10 @@ class Game(ABC):
     def equilibrium(self, types: Floats) -> Floats:
         """(…, n) types → (…, n) actions of the equilibrium in closed form."""
 
+    def equilibria(self, types: Floats) -> tuple[Floats, ...]:
+        """(…, n) actions of every equilibrium known here, `equilibrium` first; a game may have more."""
+        return (self.equilibrium(types),)
+
     @abstractmethod
     def surplus(self, types: Floats, actions: Floats) -> Floats:
         """(…) what all together gain, whoever pays whom."""

@@ -27,6 +27,10 @@ class MidpointAuction(Game):
         """The linear equilibrium (Chatterjee and Samuelson 1983); trade exactly when v - c ≥ 1/4."""
         return 2.0 * types / 3.0 + np.array([1.0 / 12.0, 0.25])
 
+    def equilibria(self, types: Floats) -> tuple[Floats, ...]:
+        """The linear one, and no trade at all: nobody gains by meeting a bid of 0 or an ask of 1."""
+        return self.equilibrium(types), np.broadcast_to(np.array([0.0, 1.0]), types.shape)
+
     def surplus(self, types: Floats, actions: Floats) -> Floats:
         """Value less cost of what is traded."""
         return np.asarray(self.trades(actions) * (types[..., 0] - types[..., 1]))

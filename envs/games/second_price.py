@@ -30,6 +30,12 @@ class SecondPrice(Game):
         """The own value."""
         return types.copy()
 
+    def equilibria(self, types: Floats) -> tuple[Floats, ...]:
+        """The truth, and the first bidder at 1 with all others at 0: none of them gains by outbidding it."""
+        bully = np.zeros(len(self.players))
+        bully[0] = 1.0
+        return self.equilibrium(types), np.broadcast_to(bully, types.shape)
+
     def surplus(self, types: Floats, actions: Floats) -> Floats:
         """Value of the winner."""
         return np.asarray((self._winning(actions) * types).sum(axis=-1))

@@ -11,7 +11,17 @@ from envs.games.midpoint import MidpointAuction
 from envs.games.procurement import Procurement
 from envs.games.second_price import SecondPrice
 from envs.games.subsidy_leader import SubsidyLeader
-from evaluation.games import Search, best_response, draws, exploitability, nash_conv, price_of_anarchy, truthful_regret
+from evaluation.games import (
+    Search,
+    best_response,
+    draws,
+    exploitability,
+    nash_conv,
+    optimum_over_surplus,
+    price_of_anarchy,
+    truthful_regret,
+)
+from evaluation.reproductions._closed_form_rows import rows
 
 MANY = 50_000
 FINE = Search(types=12, actions=81, draws=3001)
@@ -86,7 +96,7 @@ def test_midpoint_trade_and_efficiency():
     actions = game.equilibrium(types)
     assert np.array_equal(game.trades(actions) > 0, types[:, 0] - types[:, 1] >= 0.25)
     assert game.trades(actions).mean() == pytest.approx(9 / 32, abs=1e-3)
-    assert 1 / price_of_anarchy(game) == pytest.approx(27 / 32, abs=1e-3)
+    assert 1 / optimum_over_surplus(game) == pytest.approx(27 / 32, abs=1e-3)
 
 
 def test_subsidy_leader_closed_form():
@@ -114,7 +124,25 @@ def test_cournot_price(firms):
     quantity = game.equilibrium(np.zeros(firms))
     assert game.price(quantity) == pytest.approx((1.0 + firms * 0.1) / (firms + 1))
     # Deadweight loss: the optimum over what the equilibrium leaves, 1 / (1 - 1/(m+1)²).
-    assert price_of_anarchy(game, count=10) == pytest.approx(1 / (1 - 1 / (firms + 1) ** 2))
+    assert price_of_anarchy(game, count=10) == optimum_over_surplus(game, count=10)
+    assert optimum_over_surplus(game, count=10) == pytest.approx(1 / (1 - 1 / (firms + 1) ** 2))
+
+
+def test_price_of_anarchy_is_that_of_the_worst_equilibrium_known():
+    """No trade loses everything; one bidder at 1 wins whatever the others value: E[max] / E[v] = 3/4 / (1/2)."""
+    for game in (MidpointAuction(), SecondPrice(3)):
+        for k in range(len(game.equilibria(draws(1, len(game.players))))):
+            assert nash_conv(game, lambda types, k=k, game=game: game.equilibria(types)[k], FINE) < 1e-3
+    assert price_of_anarchy(MidpointAuction()) == np.inf
+    assert price_of_anarchy(SecondPrice(3)) == pytest.approx(1.5, abs=1e-3)
+    assert optimum_over_surplus(SecondPrice(3)) == pytest.approx(1.0)
+
+
+def test_every_closed_form_in_the_table_is_met():
+    found = rows()
+    assert len({row.quantity for row in found}) == len(found) >= 18
+    for row in found:
+        assert row.difference <= row.allowed, row
 
 
 def test_best_response_to_truth_in_the_first_price_auction():
