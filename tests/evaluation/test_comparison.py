@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import evaluate
+from agents.policy import DEFAULT_RULES
 from envs.config import SettingsError
 from envs.settings import load_scenario
 from evaluation.comparison import TABLES, read_comparison, tables_of, variants
@@ -172,6 +173,12 @@ def test_a_value_that_cannot_be_is_one_line_before_anything_is_played(text, word
     assert not list((tmp_path / "out").glob("**/*.sqlite"))
 
 
+def _values(tables, mechanism):
+    """A mechanism's own means in all tables, without the differences in brackets."""
+    rows = [line.split("|")[2:-1] for line in tables.splitlines() if line.startswith(f"| {mechanism} ")]
+    return [cell.split(" (")[0].strip() for row in rows for cell in row]
+
+
 def test_the_table_of_the_docs(tmp_path):
     text = mechanisms_played.table("market.request", list(REQUESTS), "tiny", 2)
     assert "| second_price |" in text
@@ -179,5 +186,12 @@ def test_the_table_of_the_docs(tmp_path):
     paid = {request: mechanisms_played.lone_rewards(request, "truthful", "tiny", 1) for request in REQUESTS}
     assert paid["fpsa"] == [0.0]
     assert paid["second_price"][0] > 0.0
+    # Equal quotes cannot tell bilateral talks from the double auction; drawn ones can.
+    alike, apart = (
+        mechanisms_played.table("market.trading", ["two_stage_double", "bilateral"], "tiny", 2, who)
+        for who in (DEFAULT_RULES, mechanisms_played.DIFFERING)
+    )
+    assert _values(alike, "two_stage_double") == _values(alike, "bilateral")
+    assert _values(apart, "two_stage_double") != _values(apart, "bilateral")
     known = {metric.name for metric in METRICS}
     assert {name for names in TABLES.values() for name in names} <= known

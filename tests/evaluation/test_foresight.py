@@ -50,10 +50,18 @@ def test_impossible_demands_are_refused():
         best_income(net, BATTERY, 0.0, 3000.0, BUY, SELL)
 
 
-@pytest.mark.parametrize("rule", ["truthful", "price_threshold"])
-def test_no_rule_earns_more_than_foresight(rule):
-    rows = foresight.earned("tiny", rule, seeds=2)
+@pytest.mark.parametrize("trading", foresight.TRADING)
+@pytest.mark.parametrize("rule", ["truthful", "self_consumption", "price_threshold"])
+def test_no_schedule_of_a_rule_is_worth_more_than_that_of_foresight(rule, trading):
+    rows = foresight.earned("tiny", rule, 2, trading)
     assert rows
     # Rounding of readings to whole Wh is worth a fraction of a cent.
     assert all(row.played <= row.bound + 0.01 for row in rows)
     assert any(row.played < 0.9 * row.bound for row in rows)
+
+
+def test_price_threshold_needs_prices_that_move():
+    """It rests where everybody's truth meets in the middle, and works its battery where prices tell who is short."""
+    still, moving = (foresight.earned("tiny", "price_threshold", 2, trading) for trading in foresight.TRADING)
+    assert all(row.played == 0.0 for row in still)
+    assert all(row.played != 0.0 for row in moving)
