@@ -14,9 +14,12 @@ import numpy as np
 from agents.aggressive_traders import AggressiveTraders
 from agents.belief_traders import BeliefTraders
 from agents.traders import BUYER, SELLER, Population, Turn, ZeroIntelligenceTraders, ZipOnBook
+from envs.market.order_book import OrderBook
 from evaluation.reproductions import cliff_zip, gode_sunder
+from evaluation.statistics import estimate
 
 DAYS, SESSIONS, PATIENCE = 5, 10, 300
+LONG, MANY = 10, 50  # days and sessions on the symmetric market
 KINDS = {"zi-c": "ZI-C", "zip": "ZIP", "gd": "GD", "aa": "AA"}
 
 
@@ -32,9 +35,19 @@ class Market:
     @property
     def best(self) -> int:
         """Largest surplus: the dearest bids with the cheapest asks as long as there is a gain."""
-        bids = np.sort(self.limits[self.side == BUYER].ravel())[::-1]
-        asks = np.sort(self.limits[self.side == SELLER].ravel())
+        bids, asks = self._curves()
         return int(np.maximum(bids - asks, 0).sum())
+
+    @property
+    def equilibrium(self) -> float:
+        """Competitive price: the middle between the last units that gain and the first that do not."""
+        bids, asks = self._curves()
+        last = int((bids > asks).sum())
+        return (max(asks[last - 1], bids[last]) + min(bids[last - 1], asks[last])) / 2.0
+
+    def _curves(self) -> tuple[np.ndarray, np.ndarray]:
+        asks = np.sort(self.limits[self.side == SELLER].ravel())
+        return np.sort(self.limits[self.side == BUYER].ravel())[::-1], asks
 
 
 def markets() -> list[Market]:
@@ -64,7 +77,7 @@ def day(market: Market, traders: Population, rng: np.random.Generator) -> tuple[
     """(efficiency in %, prices paid) of one day."""
     count, per_trader = market.limits.shape
     traded = np.zeros(count, int)
-    standing: dict[int, tuple[int, int] | None] = {BUYER: None, SELLER: None}  # side → price, trader
+    book = OrderBook()
     surplus, waited = 0, 0
     prices: list[int] = []
     while waited < PATIENCE:
@@ -73,49 +86,78 @@ def day(market: Market, traders: Population, rng: np.random.Generator) -> tuple[
             break
         limits = market.limits[np.arange(count), np.minimum(traded, per_trader - 1)]
         trader = int(rng.choice(np.flatnonzero(active)))
-        side = int(market.side[trader])
-        bid, ask = standing[BUYER], standing[SELLER]
-        turn = Turn(
-            trader, side, int(limits[trader]), bid[0] if bid else 0, ask[0] if ask else market.top + 1, limits, active
-        )
-        price, other, waited = traders.shout(turn), standing[-side], waited + 1
+        side, bid, ask = int(market.side[trader]), book.best(BUYER), book.best(SELLER)
+        quotes = bid.price if bid else 0, ask.price if ask else market.top + 1
+        turn = Turn(trader, side, int(limits[trader]), *quotes, limits, active)
+        price, waited = traders.shout(turn), waited + 1
         if price is None:
             continue
-        if other is not None and (other[0] - price) * side >= 0:
-            traders.hear(turn, -side, other[0], True)
-            surplus += int(side * (limits[other[1]] - limits[trader]))
-            prices.append(other[0])
-            traded[[trader, other[1]]] += 1
-            standing, waited = {BUYER: None, SELLER: None}, 0
-        else:
-            standing[side] = price, trader
+        fills = book.submit(trader, side, price, 1)[1]
+        for fill in fills:
+            traders.hear(turn, -side, fill.price, True)
+            surplus += int(limits[fill.buyer] - limits[fill.seller])
+            prices.append(fill.price)
+            traded[[fill.buyer, fill.seller]] += 1
+            book.cancel_all()
+            waited = 0
+        if not fills:
             traders.hear(turn, side, price, False)
     return 100.0 * surplus / market.best, prices
 
 
+def smiths_alpha(prices: list[int], equilibrium: float) -> float:
+    """Scatter of prices around the competitive one, 100 · rms / P0; not a number without a trade."""
+    return 100.0 * float(np.sqrt(np.mean((np.array(prices) - equilibrium) ** 2))) / equilibrium if prices else np.nan
+
+
 def play(kind: str, market: Market, sessions: int = SESSIONS, days: int = DAYS) -> np.ndarray:
-    """(days,) mean efficiency in % over independent sessions."""
-    found = np.empty((sessions, days))
+    """(sessions, days, 2) efficiency in % and Smith's α in % of independent sessions."""
+    found = np.empty((sessions, days, 2))
     for s in range(sessions):
         rng = np.random.default_rng((1998, s))
         traders = population(kind, market, rng)
         for d in range(days):
-            found[s, d] = day(market, traders, rng)[0]
-    return np.asarray(found.mean(axis=0))
+            efficiency, prices = day(market, traders, rng)
+            found[s, d] = efficiency, smiths_alpha(prices, market.equilibrium)
+    return found
+
+
+def _cell(values: np.ndarray) -> str:
+    mean, half_width, _ = estimate([None if np.isnan(v) else float(v) for v in values])
+    return f"{mean:.1f} ± {half_width:.1f}"
 
 
 def run() -> str:
-    """The table in Markdown."""
+    """Both tables in Markdown."""
     lines = [
         "## Learning traders on one book",
         "",
-        f"Efficiency in % on day 1 → day {DAYS}, mean of {SESSIONS} sessions on Gode and Sunder's and Cliff's markets;",
-        f"a day ends after {PATIENCE} turns without a trade.",
+        f"Efficiency in % on day 1 → day {DAYS}, mean of {SESSIONS} sessions on Gode and Sunder's and Cliff's markets",
+        f"with its 95 % interval; a day ends after {PATIENCE} turns without a trade.",
         "",
         "| market | " + " | ".join(KINDS.values()) + " |",
         "| --- |" + " ---: |" * len(KINDS),
     ]
     for market in markets():
-        cells = [play(kind, market) for kind in KINDS]
-        lines.append(f"| {market.name} | " + " | ".join(f"{c[0]:.1f} → {c[-1]:.1f}" for c in cells) + " |")
-    return "\n".join(lines)
+        found = [play(kind, market)[..., 0] for kind in KINDS]
+        lines.append(f"| {market.name} | " + " | ".join(f"{_cell(f[:, 0])} → {_cell(f[:, -1])}" for f in found) + " |")
+    return "\n".join([*lines, "", *_by_day(markets()[-1])])
+
+
+def _by_day(market: Market) -> list[str]:
+    published = {"efficiency": "{} → {}".format(*cliff_zip.PUBLISHED["efficiency"])}
+    published["Smith's α"] = "{} → {}".format(*cliff_zip.PUBLISHED["alpha"])
+    lines = [
+        f"The symmetric market by day, mean of {MANY} sessions with its 95 % interval, in %; α is the scatter of",
+        f"prices around the competitive price {market.equilibrium:.0f}. Published are days 1 and {LONG} of Cliff's",
+        "ZIP, whose session has no book: a shout that nobody takes is gone.",
+        "",
+        "| traders | | " + " | ".join(f"day {d + 1}" for d in range(LONG)) + " | published |",
+        "| --- | --- |" + " ---: |" * (LONG + 1),
+    ]
+    for kind, name in KINDS.items():
+        found = play(kind, market, MANY, LONG)
+        for k, measure in enumerate(published):
+            cells = " | ".join(_cell(found[:, d, k]) for d in range(LONG))
+            lines.append(f"| {name} | {measure} | {cells} | {published[measure] if kind == 'zip' else '–'} |")
+    return lines

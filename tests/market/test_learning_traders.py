@@ -16,7 +16,7 @@ MARKETS = {market.name: market for market in learning_traders.markets()}
 @pytest.mark.parametrize("kind", ["zip", "gd", "aa"])
 @pytest.mark.parametrize("name", MARKETS)
 def test_learners_trade_nearly_everything_that_gains(name, kind):
-    efficiency = learning_traders.play(kind, MARKETS[name], sessions=3, days=3)
+    efficiency = learning_traders.play(kind, MARKETS[name], sessions=3, days=3)[..., 0]
     assert efficiency.mean() > 97.5
     assert np.all(efficiency <= 100.0)
 
@@ -31,6 +31,18 @@ def test_learners_settle_near_the_equilibrium_price():
         late = np.array([price for day in days[3:] for price in day])
         spread[kind] = float(np.sqrt(((late - 200.0) ** 2).mean()))
     assert all(spread[kind] < 0.5 * spread["zi-c"] for kind in ("zip", "gd", "aa"))
+
+
+def test_alpha_by_day_falls_for_learners_only():
+    market = MARKETS["symmetric"]
+    assert market.equilibrium == 200.0
+    assert [MARKETS[name].equilibrium for name in ("1", "2", "3", "4")] == [82.0, 69.0, 95.0, 170.0]
+    assert learning_traders.smiths_alpha([190, 210], 200.0) == pytest.approx(5.0)
+    alpha = {k: learning_traders.play(k, market, 8, 6)[..., 1].mean(axis=0) for k in learning_traders.KINDS}
+    for kind in ("zip", "gd", "aa"):
+        assert alpha[kind][-1] < 0.4 * alpha["zi-c"][-1]
+    assert alpha["zip"][-1] < 0.5 * alpha["zip"][0]
+    assert alpha["zi-c"][-1] > 0.7 * alpha["zi-c"][0]
 
 
 def test_unknown_traders_are_refused():

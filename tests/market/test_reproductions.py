@@ -13,21 +13,25 @@ from evaluation.reproductions._profiles_csv import read_days
 def test_zero_intelligence_markets(market):
     loose, tight = gode_sunder.PUBLISHED[market]
     assert gode_sunder.efficiency_if_all_trade(market) == pytest.approx(loose, abs=0.05)
-    played = gode_sunder.mean_efficiency(market, False, sessions=5)
+    played = gode_sunder.efficiency(market, False, sessions=5).mean
     assert played == pytest.approx(gode_sunder.efficiency_if_all_trade(market))  # 2000 shouts are enough
-    assert gode_sunder.mean_efficiency(market, True, sessions=30) == pytest.approx(tight, abs=1.6)
+    # How many shouts a session had is not published: long ones come as near as this, short ones fall below.
+    apart = {1: 0.1, 2: 0.8, 3: 0.7, 4: 1.4}[market]
+    assert gode_sunder.efficiency(market, True, sessions=30).mean == pytest.approx(tight, abs=apart)
+    assert gode_sunder.efficiency(market, True, shouts=150, sessions=30).mean < tight
 
 
 def test_too_few_shouts_leave_surplus():
-    assert gode_sunder.mean_efficiency(1, True, shouts=60, sessions=20) < 80.0
+    assert gode_sunder.efficiency(1, True, shouts=60, sessions=20).mean < 80.0
 
 
 def test_zip_learns_the_equilibrium_price():
+    """Days 1 and 10 are those published, 95.9 → 100.0 and 17.2 → 1.2."""
     efficiency, alpha = cliff_zip.play(sessions=20)
-    assert efficiency[0] > 85.0
-    assert efficiency[5:].mean() > 98.5
-    assert alpha[0] > 12.0
-    assert alpha[-1] < 2.5
+    assert efficiency[0] == pytest.approx(cliff_zip.PUBLISHED["efficiency"][0], abs=1.5)
+    assert efficiency[5:].mean() > 99.5
+    assert alpha[0] == pytest.approx(cliff_zip.PUBLISHED["alpha"][0], abs=2.0)
+    assert alpha[-1] == pytest.approx(cliff_zip.PUBLISHED["alpha"][1], abs=0.5)
 
 
 def test_zip_margins_move_the_right_way():
@@ -66,11 +70,17 @@ def test_gains_are_bounded_by_the_tariffs(days):
     assert generated / used == pytest.approx(0.68, abs=1e-3)
 
 
-def test_command(capsys, tmp_path):
+def test_command(capsys, tmp_path, monkeypatch):
+    page = tmp_path / "markets.md"
     assert main(["poker"]) == 2
     assert ", ".join(NAMES) in capsys.readouterr().err
-    assert main(["cliff_zip", "--out", str(tmp_path / "markets.md")]) == 0
-    assert "Smith's α" in (tmp_path / "markets.md").read_text("utf-8")
+    page.write_text("whole", "utf-8")
+    assert main(["cliff_zip", "--out", str(page)]) == 2  # a part would replace the whole page
+    assert capsys.readouterr().err.count("\n") == 1
+    assert page.read_text("utf-8") == "whole"
+    monkeypatch.setattr("evaluation.reproductions.__main__.NAMES", ["gode_sunder"])
+    assert main(["--out", str(page)]) == 0
+    assert "No single number of shouts fits all four markets" in page.read_text("utf-8")
 
 
 def _write_csv(folder, days):
