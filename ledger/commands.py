@@ -32,7 +32,7 @@ VERSIONS = {
     "overview": 2,
     "block": 2,
     "event": 2,
-    "proof-verdict": 2,
+    "proof-verdict": 3,
     "consistency": 2,
 }
 
@@ -171,16 +171,15 @@ def checked_proof(options: argparse.Namespace) -> int:
     record = proven.record
     view = {
         "proven": True, "fault": None, "id": record.id.hex(), "kind": record.kind.name, "block": proven.height,
-        "position": proven.position, "sender": display_address(record.sender), "signed": proven.signed,
-        "trusted_block": proven.trusted_height, "chain": proven.business,
+        "sender": display_address(record.sender), "signed": proven.signed, "trusted_block": proven.trusted_height,
+        "chain": proven.business,
         "fields": show.body_fields(record.kind, record.body, {}),
     }  # fmt: skip
     if options.json:
         _print_json("proof-verdict", view)
     else:
         signed = f"signed by {view['sender']}" if proven.signed else f"said, unsigned, by {view['sender']}"
-        place = f"record {proven.position} of {proven.business} block {proven.height}"
-        print(f"proven: {record.kind.name} {record.id.hex()} is {place}")
+        print(f"proven: {record.kind.name} {record.id.hex()} is in {proven.business} block {proven.height}")
         print(f"{signed}; trusted through block {proven.trusted_height}")
     return 0
 

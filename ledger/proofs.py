@@ -6,8 +6,10 @@ of the main chain from the block's height to a later one. The first of them is t
 checker needs nothing else but one header hash that it trusts: of the record's block or of any main block in the proof.
 O(log n) hashes and two signatures (paper 000, Fig. 8b).
 
-It shows that the record stands on the chain of that header and that its sender signed it. It doesn't show that the
-chain is sound, nor that the certificate was not revoked: that is what the trusted header's network checked.
+It shows that the record stands in its block on the chain of that header and that its sender signed it. It doesn't show
+at which position: a root doesn't bind the number of its leaves, so one path leads to it from several pairs of index and
+count. Nor does it show that the chain is sound or that the certificate was not revoked: that is what the trusted
+header's network checked.
 """
 
 from __future__ import annotations
@@ -42,7 +44,6 @@ class Proven:
 
     record: Record
     height: int
-    position: int
     signed: bool
     trusted_height: int
     business: str  # whose chain holds the record
@@ -213,15 +214,14 @@ def check_proof(proof: Any, trusted: bytes) -> Proven:
         raise ProofError("genesis: the chain id is not this record's")
     if record.chain_id != header.chain_id:
         raise ProofError("record: it belongs to another chain")
-    inclusion = _get(proof, "inclusion", dict)
-    _require_path(record.id, inclusion, header.records_root, "inclusion")
+    _require_path(record.id, _get(proof, "inclusion", dict), header.records_root, "inclusion")
     signed = params.signing_mode is not Signing.NONE
     if signed:
         _check_signature(_get(proof, "signature", dict), record, header, genesis, names.index(business))
     elif proof.get("signature") is not None:
         raise ProofError("signature: this chain has none")
     height = headers[hashes.index(trusted)].height if trusted in hashes else header.height
-    return Proven(record, header.height, inclusion["index"], signed, height, business)
+    return Proven(record, header.height, signed, height, business)
 
 
 def _linked_block(text: Any, first: Header, first_hash: bytes) -> tuple[Header, bytes]:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ledger import merkle
 from ledger.__main__ import main
 from ledger.checkpoint import Checkpoint, CheckpointError
 from ledger.encoding import encode
@@ -27,12 +28,11 @@ def test_every_record_is_proven_under_its_block_and_the_head(finished, signing):
     path, head = finished[signing]
     blocks = blocks_of(path)
     for block in (blocks[0], blocks[3], blocks[-1]):
-        for position, record in enumerate(block.records):
+        for record in block.records:
             proof = json.loads(json.dumps(prove(blocks, record.id)))
             for trusted in (block.hash, head):
                 proven = check_proof(proof, trusted)
-                assert (proven.record, proven.position) == (record, position)
-                assert proven.height == block.header.height
+                assert (proven.record, proven.height) == (record, block.header.height)
                 assert proven.signed == (signing != "none")
 
 
@@ -65,8 +65,41 @@ def test_an_altered_proof_proves_nothing_else(finished, signing, data):
     for key in place[:-1]:
         holder = holder[key]
     holder[place[-1]] = new
-    with pytest.raises(ProofError):
-        check_proof(changed, blocks[-1].hash)
+    try:
+        proven = check_proof(changed, blocks[-1].hash)
+    except ProofError:
+        return
+    assert place[-1] in ("index", "count")  # which a root doesn't bind
+    assert proven == check_proof(proof, blocks[-1].hash)
+
+
+def _other_places(leaf, part, tree_root):
+    """Pairs of index and count, other than the tree's own, from which the path leads to the root, too."""
+    path = [bytes.fromhex(text) for text in part["path"]]
+    pairs = [(index, count) for count in range(1, 40) for index in range(count)]
+    found = [pair for pair in pairs if merkle.check_inclusion(leaf, *pair, path, tree_root)]
+    return [pair for pair in found if pair != (part["index"], part["count"])]
+
+
+@pytest.mark.parametrize("signing", SIGNINGS)
+def test_a_proof_at_another_position_claims_none(finished, tmp_path, capsys, signing):
+    path, head = finished[signing]
+    block = blocks_of(path)[5]
+    record = block.records[-1]
+    assert main(["proof", record.id.hex(), str(path)]) == 0
+    proof = json.loads(capsys.readouterr().out)
+    others = _other_places(record.id, proof["inclusion"], block.header.records_root)
+    assert others
+    file, answers = tmp_path / "proof.json", set()
+    for index, count in ((proof["inclusion"]["index"], proof["inclusion"]["count"]), *others):
+        file.write_text(json.dumps(proof | {"inclusion": proof["inclusion"] | {"index": index, "count": count}}))
+        assert main(["check-proof", str(file), "--head", head.hex(), "--json"]) == 0
+        answer = capsys.readouterr().out
+        assert "position" not in json.loads(answer)
+        assert main(["check-proof", str(file), "--head", head.hex()]) == 0
+        answers.add((answer, capsys.readouterr().out))
+    ((_, told),) = answers
+    assert f"{record.id.hex()} is in dispatch block 5" in told
 
 
 @settings(max_examples=100, deadline=None)
@@ -114,7 +147,7 @@ def test_commands(finished, roster, tmp_path, capsys):
     file.write_text(capsys.readouterr().out)
     assert main(["check-proof", str(file), "--head", head.hex(), "--json"]) == 0
     verdict = json.loads(capsys.readouterr().out)
-    assert verdict["schema"] == "gridpact/proof-verdict/2"
+    assert verdict["schema"] == "gridpact/proof-verdict/3"
     assert (verdict["id"], verdict["block"], verdict["trusted_block"]) == (record.id.hex(), 2, 11)
     assert main(["check-proof", str(file), "--head", head.hex()]) == 0
     assert "proven: ORDER" in capsys.readouterr().out
