@@ -14,6 +14,9 @@ def test_books_are_balanced_and_every_size_is_one():
     assert book.limit.shape == (3, 200)
     assert abs(float(np.sign(book.quantity_wh).mean())) < 0.2
     assert market.SIZES == (30, 1_000, 100_000)
+    assert market.sizes("uniform_price") == [30, 1_000, 100_000]
+    assert market.sizes("bilateral") == [30, 1_000, 10_000]
+    assert market.sizes("stackelberg") == [30, 1_000]
     sealed = market.offers(50, 4)
     won = fpsa.award(sealed)
     assert 0.2 < (won > 0).mean() < 0.8

@@ -204,3 +204,9 @@ def test_order_book_priority_cancel_replace():
         made.submit(0, SELL, 100, 0)
     with pytest.raises(OrderError, match="side = 2"):
         made.submit(0, 2, 100, 1)
+
+
+@pytest.mark.parametrize(("room", "needs"), [("market", "clear"), ("rules", None)])
+def test_the_documentation_lists_every_mechanism_and_rule(room, needs):
+    page = (plugins.ROOT / "docs" / "market.md").read_text("utf-8")
+    assert [name for name in plugins.names(room, needs=needs) if f"\n| `{name}`" not in page] == []
