@@ -18,6 +18,7 @@ from agents.policy import DEFAULT_RULES, ROLES
 from envs import plugins
 from envs.config import merge
 from envs.settings import Scenario, load_scenario
+from envs.world import build_world
 from evaluation.runs import Job, RunResult, play
 from evaluation.statistics import Estimate, estimate, paired_difference
 
@@ -27,6 +28,8 @@ CHOICES = {
     "aggregator": ("idle", "truthful", "greedy", "generous"),
     "eno": ("idle", "truthful", "greedy", "strict", "generous"),
 }
+LONE_CHOICES = {"prosumer": ("idle", "greedy", "zip", "overdeclaring"), "aggregator": CHOICES["aggregator"]}
+ON_CHAIN = ("false_settlement", "forging_producer")  # what they alter is a block, so there has to be one
 NAMES = {"prosumer": "prosumers", "aggregator": "aggregators", "eno": "operator"}
 UNDERCUT = 1e-3  # intensity of a false quote that is false in its price alone
 REMEDIES: tuple[tuple[str, dict[str, Any]], ...] = (
@@ -52,7 +55,8 @@ def cheats() -> list[Cheat]:
 
 def _scenario(name: str, cheat: Cheat | None, settings: Mapping[str, Any]) -> Scenario:
     malicious = {cheat.name: {"count": 1, "intensity": cheat.intensity}} if cheat else {}
-    return load_scenario(name, merge({"ledger": {"mode": "off"}, "malicious": malicious}, settings))
+    mode = "hashes" if cheat and cheat.name in ON_CHAIN else "off"
+    return load_scenario(name, merge({"ledger": {"mode": mode}, "malicious": malicious}, settings))
 
 
 def _plays(scenario: Scenario, policies: Mapping[str, str], seeds: int) -> list[RunResult]:
@@ -65,6 +69,18 @@ def default_runs(name: str, seeds: int) -> list[RunResult]:
     return _plays(_scenario(name, None, {}), DEFAULT_RULES, seeds)
 
 
+@lru_cache(maxsize=1)
+def cheating_runs(name: str, cheat: Cheat, seeds: int) -> list[RunResult]:
+    """One site cheats, all else is the default, one run a seed."""
+    return _plays(_scenario(name, cheat, {}), DEFAULT_RULES, seeds)
+
+
+def lone_site(name: str) -> int:
+    """The first site with a plant and a battery: it can do all that a rule may think of."""
+    world = build_world(_scenario(name, None, {}))
+    return int(np.flatnonzero((world.pv_rated_w > 0) & (world.storage_wh > 0))[0])
+
+
 def role_rewards(name: str, role: str, rule: str, seeds: int) -> list[float]:
     """Sum over the day, mean over the agents of ``role``, of the reward when all of them play ``rule``, by seed."""
     if rule == DEFAULT_RULES[role]:
@@ -75,10 +91,14 @@ def role_rewards(name: str, role: str, rule: str, seeds: int) -> list[float]:
 
 
 def lone_rewards(name: str, role: str, rule: str, seeds: int) -> tuple[list[float], list[float]]:
-    """(default, deviating) reward of the day of agent 0 when it alone of its role plays ``rule``, by seed."""
-    policies = {**DEFAULT_RULES, role: f"{DEFAULT_RULES[role]},{rule}@0"}
+    """(default, deviating) reward of the day of one agent that alone of its role plays ``rule``, by seed.
+
+    It is the first aggregator, or the site of `lone_site`.
+    """
+    agent = lone_site(name) if role == "prosumer" else 0
+    policies = {**DEFAULT_RULES, role: f"{DEFAULT_RULES[role]},{rule}@{agent}"}
     runs = (default_runs(name, seeds), _plays(_scenario(name, None, {}), policies, seeds))
-    usual, lone = ([float(run.truth.rewards[role][:, 0].sum()) for run in each] for each in runs)
+    usual, lone = ([float(run.truth.rewards[role][:, agent].sum()) for run in each] for each in runs)
     return usual, lone
 
 
@@ -89,11 +109,33 @@ def cheat_rewards(
     changes = settings or {}
     honest_runs = _plays(_scenario(name, None, changes), DEFAULT_RULES, seeds) if changes else default_runs(name, seeds)
     honest, cheating = [], []
-    for run, twin in zip(_plays(_scenario(name, cheat, changes), DEFAULT_RULES, seeds), honest_runs, strict=True):
+    runs = (
+        _plays(_scenario(name, cheat, changes), DEFAULT_RULES, seeds) if changes else cheating_runs(name, cheat, seeds)
+    )
+    for run, twin in zip(runs, honest_runs, strict=True):
         who = int(np.flatnonzero(run.truth.malicious >= 0)[0])
         cheating.append(float(run.truth.rewards["prosumer"][:, who].sum()))
         honest.append(float(twin.truth.rewards["prosumer"][:, who].sum()))
     return honest, cheating
+
+
+def helping_operator(name: str, seeds: int) -> tuple[list[float], list[float], int]:
+    """(honest, helping) reward of an operator that signs one site's false results, and how many blocks were refused.
+
+    Raises:
+        ValueError: a block of the site passed; then a reward without it would say nothing.
+    """
+    runs = cheating_runs(name, Cheat("false_settlement"), seeds)
+    refused = 0
+    for run in runs:
+        who = int(np.flatnonzero(run.truth.malicious >= 0)[0])
+        if np.any(run.book.producers == who):
+            raise ValueError(f"{name}, seed {run.seed}: a block with a false result was sealed")
+        refused += int((run.book.refusals[:, 1] == who).sum())
+    usual, helping = (
+        [float(run.truth.rewards["eno"].sum()) for run in each] for each in (default_runs(name, seeds), runs)
+    )
+    return usual, helping, refused
 
 
 def pays(change: Estimate) -> bool:
@@ -119,10 +161,20 @@ def _roles(name: str, seeds: int) -> list[str]:
         for rule in CHOICES[role]:
             other = role_rewards(name, role, rule, seeds)
             lines.append(_row(NAMES[role], f"`{rule}`", estimate(other), paired_difference(usual, other)))
-    for rule in CHOICES["aggregator"]:
-        before, after = lone_rewards(name, "aggregator", rule, seeds)
-        lines.append(_row("one aggregator", f"`{rule}`", estimate(after), paired_difference(before, after)))
     return lines
+
+
+def _lone(name: str, seeds: int) -> tuple[list[str], list[str]]:
+    lines, profitable = [], []
+    for role, rules in LONE_CHOICES.items():
+        who = "one aggregator" if role == "aggregator" else f"one site ({lone_site(name)})"
+        for rule in rules:
+            before, after = lone_rewards(name, role, rule, seeds)
+            change = paired_difference(before, after)
+            if pays(change):
+                profitable.append(f"{who} `{rule}`")
+            lines.append(_row(who, f"`{rule}`", estimate(after), change))
+    return lines, profitable
 
 
 def _cheating(name: str, seeds: int) -> tuple[list[str], list[str]]:
@@ -133,6 +185,10 @@ def _cheating(name: str, seeds: int) -> tuple[list[str], list[str]]:
         if pays(change):
             profitable.append(f"`{cheat.name}`")
         lines.append(_row("one site", f"cheats: `{cheat.name}`", estimate(cheating), change))
+        if cheat.name == "false_settlement":
+            usual, helping, refused = helping_operator(name, seeds)
+            doing = f"signs that site's false results ({refused} blocks, all refused)"
+            lines.append(_row("operator", doing, estimate(helping), paired_difference(usual, helping)))
     return lines, profitable
 
 
@@ -157,12 +213,23 @@ def run() -> str:
         "## Incentives",
         "",
         "Reward of a day with its 95 % interval over the seeds. A whole role plays the rule, or one agent of it, while",
-        "the others keep their defaults; one site alone cheats, compared with itself when honest. An operator or an",
-        "aggregator can't cheat by its actions: what it may say is what the columns allow, and a record of somebody",
-        "else that it alters is refused. All aggregators `greedy` are a cartel at the reserve price.",
+        "the others keep their defaults; the one site has a plant and a battery. One site alone cheats, compared with",
+        "itself when honest. All aggregators `greedy` are a cartel at the reserve price.",
+        "",
+        "What an operator or an aggregator may say is what the action columns allow, so no action of theirs is a lie.",
+        "But an operator signs, and `false_settlement` has it sign results that a site altered in its own favour, when",
+        "that site is drawn to produce the block: every signature holds, the validators' own execution contradicts it,",
+        "and no such block is sealed. Neither gains: the site loses credit, and the operator, which has none to lose,",
+        "is short of flexibility once the site is no longer admitted. `forging_producer` alters other nodes' records",
+        "alone. Both are played on a real chain (`hashes`) and earn the same, since a refused block costs the same",
+        "whatever was false in it.",
+        "",
+        "Truth is no dominant strategy of a double auction at the mean of two quotes, nor is an honest schedule where a",
+        "baseline trusts it a little: one site alone may gain by `greedy`, `zip` or `overdeclaring`.",
     ]
     for name, seeds in SEEDS.items():
         cheating, profitable = _cheating(name, seeds)
+        lone, better = _lone(name, seeds)
         lines += [
             "",
             f"Scenario `{name}`, {seeds} seeds:",
@@ -170,8 +237,10 @@ def run() -> str:
             "| who | plays | reward | less default, same seeds |",
             "| --- | --- | ---: | ---: |",
             *_roles(name, seeds),
+            *lone,
             *cheating,
             "",
+            f"Leaving the default alone that pays beyond the interval: {', '.join(better) or 'none'}.",
             f"Cheating that pays beyond the interval: {', '.join(profitable) or 'none'}.",
         ]
     lines += [

@@ -3,6 +3,7 @@
 import pytest
 
 from agents.policy import DEFAULT_RULES, ROLES
+from envs.world import build_world
 from evaluation.reproductions import incentives
 from evaluation.statistics import paired_difference
 
@@ -33,6 +34,30 @@ def test_a_cheat_is_compared_with_itself_when_honest():
             rewards = runs[seed].truth.rewards["prosumer"].sum(axis=0)
             assert any(reward == pytest.approx(value) for value in rewards)
         assert sum(cheating) < sum(honest)
+
+
+def test_no_block_that_a_site_falsified_alone_or_with_the_operator_is_sealed():
+    """Both cost credit alike and gain nothing; the operator's signature does not help it."""
+    forging, settling = (
+        incentives.cheat_rewards("tiny", incentives.Cheat(name), SEEDS) for name in incentives.ON_CHAIN[::-1]
+    )
+    assert sum(forging[1]) < sum(forging[0])
+    assert settling == forging
+    usual, helping, refused = incentives.helping_operator("tiny", SEEDS)
+    assert refused > 0
+    assert sum(helping) < sum(usual)
+
+
+def test_a_lone_site_is_one_that_can_do_all_and_compared_with_itself():
+    site = incentives.lone_site("tiny")
+    world = build_world("tiny")
+    assert world.storage_wh[site] > 0
+    assert world.pv_w[:, site].max() > 0
+    usual, idle = incentives.lone_rewards("tiny", "prosumer", "idle", SEEDS)
+    runs = incentives.default_runs("tiny", SEEDS)
+    assert usual == [float(run.truth.rewards["prosumer"][:, site].sum()) for run in runs]
+    assert all(mine < default for mine, default in zip(idle, usual, strict=True))
+    assert sum(incentives.lone_rewards("tiny", "prosumer", "greedy", SEEDS)[1]) < sum(usual)
 
 
 def test_what_a_false_quote_gains_comes_from_its_low_price():
