@@ -224,8 +224,8 @@ def run() -> str:
         "alone. Both are played on a real chain (`hashes`) and earn the same, since a refused block costs the same",
         "whatever was false in it.",
         "",
-        "Truth is no dominant strategy of a double auction at the mean of two quotes, nor is an honest schedule where a",
-        "baseline trusts it a little: one site alone may gain by `greedy`, `zip` or `overdeclaring`.",
+        "Truth is no dominant strategy of a double auction at the mean of two quotes, nor is an honest schedule where",
+        "a baseline trusts it a little: one site alone may gain by `greedy`, `zip` or `overdeclaring`.",
     ]
     for name, seeds in SEEDS.items():
         cheating, profitable = _cheating(name, seeds)
