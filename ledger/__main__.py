@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from . import commands
 from .audit import AuditError
 from .checkpoint import CheckpointError
-from .params import BUSINESSES, DISPATCH
+from .params import BUSINESSES
 from .store import StoreError
 
 
@@ -45,9 +45,7 @@ def _add_what(shown: argparse.ArgumentParser) -> None:
         "--contracts", type=int, nargs="?", const=commands.LAST, metavar="HEIGHT",
         help="the rules in force at a height (the last one)",
     )  # fmt: skip
-    shown.add_argument(
-        "--chain", choices=BUSINESSES, default=DISPATCH, help="of which business the block is (dispatch)"
-    )
+    shown.add_argument("--chain", choices=BUSINESSES, help="of which business the --block is (dispatch)")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -107,6 +105,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.command == "check-proof" and (options.checkpoint is None) != (options.authority is None):
         parser.error("--checkpoint and --authority go together")
+    if options.command == "show" and options.chain is not None and options.block is None:
+        parser.error("--chain says of which business a block is: it goes with --block")
     try:
         status: int = options.run(options)
     except BrokenPipeError:  # the reader of a pipe has seen enough

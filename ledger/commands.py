@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from . import show
 from .access import AccessFault
@@ -16,6 +16,7 @@ from .checkpoint import Checkpoint
 from .consistency import compare
 from .export import export_chain, import_chain
 from .identity import display_address
+from .params import DISPATCH
 from .proofs import FORMAT, ProofError, check_proof, prove_in_store
 from .store import Store, StoreError
 from .verify import CORES, Verdict, verify_file
@@ -23,7 +24,7 @@ from .view import view
 
 Command = Callable[[argparse.Namespace], int]
 Parse = Callable[[str], bytes]
-LAST = -1  # the height of the last block
+LAST: Final = object()  # the height of the last block; no number, so that none means it
 
 
 VERSIONS = {
@@ -100,10 +101,10 @@ def shown(options: argparse.Namespace) -> int:
         elif options.joining:
             schema, view = "joining", show.joining_view(store)
         elif options.contracts is not None:
-            at = None if options.contracts == LAST else options.contracts
+            at = None if options.contracts is LAST else options.contracts
             schema, view = "contracts", show.contracts_view(store, at)
         elif options.block is not None:
-            schema, view = "block", show.block_view(store, options.block, options.chain)
+            schema, view = "block", show.block_view(store, options.block, options.chain or DISPATCH)
         else:
             schema, view = "overview", show.overview(store)
     finally:
@@ -121,7 +122,10 @@ def viewed(options: argparse.Namespace) -> int:
     try:
         seen = view(store, options.node, options.block, options.event)
     except AccessFault as fault:
-        print(f"not proven: {fault}")
+        if options.json:
+            _print_json("view", {"proven": False, "fault": str(fault)})
+        else:
+            print(f"not proven: {fault}")
         return 1
     finally:
         store.close()

@@ -174,9 +174,15 @@ def block_view(store: Store, height: int, business: str = DISPATCH) -> dict[str,
 
 
 def contracts_view(store: Store, height: int | None) -> dict[str, Any]:
-    """The rules in force at a height (the last one where None): name, version, hash of parameters, since when."""
+    """The rules in force at a height (the last one where None): name, version, hash of parameters, since when.
+
+    StoreError where the chain has no such height.
+    """
     blocks = load_blocks(store)
-    at = blocks[-1].header.height if height is None else height
+    first, last = blocks[0].header.height, blocks[-1].header.height
+    at = last if height is None else height
+    if not first <= at <= last:
+        raise StoreError(f"{store.path} holds blocks {first}..{last}, not {at}")
     versions: dict[bytes, Versions] = {}
     for found in _all_records(blocks):
         if found.record.kind is Kind.CONTRACT:

@@ -426,6 +426,10 @@ def test_commands(tmp_path, make_combined, capsys):
     assert "REGISTRATION" in capsys.readouterr().out
     assert main(["show", str(path), "--block", "8", "--chain", "credit"]) == 2
     assert "blocks 1..7 of credit, not 8" in capsys.readouterr().err
+    for what in ([], ["--event", "1"], ["--contracts"], ["--joining"]):
+        with pytest.raises(SystemExit, match="2"):
+            main(["show", str(path), *what, "--chain", "credit"])
+        assert "it goes with --block" in capsys.readouterr().err.splitlines()[-1]
     assert main(["export", str(path), str(file)]) == 0
     assert main(["import", str(file), str(back), "--head", chain.head.hex()]) == 0
     assert rows_of(back) == rows_of(path)

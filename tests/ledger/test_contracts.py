@@ -94,3 +94,6 @@ def test_show_says_which_rule_was_in_force(roster, tmp_path, capsys):
         }  # fmt: skip
     assert main(["show", str(path), "--contracts"]) == 0
     assert f"name settlement, version 2, parameter_hash {HASHES[2].hex()}, from_height 3" in capsys.readouterr().out
+    for height in ("-1", "4", "9999"):
+        assert main(["show", str(path), "--contracts", height]) == 2
+        assert capsys.readouterr() == ("", f"{path} holds blocks 0..3, not {height}\n")

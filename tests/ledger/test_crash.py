@@ -76,7 +76,6 @@ def test_killed_inside_a_transaction(tmp_path, make_chain, steps):
 @pytest.mark.parametrize("seed", range(4))
 def test_killed_at_any_moment(tmp_path, make_chain, seed, siblings):
     path = tmp_path / "killed.sqlite"
-    chain = make_chain(store=Store.create(path), siblings=siblings)
     reading, writing = os.pipe()
 
     def work():
@@ -84,8 +83,6 @@ def test_killed_at_any_moment(tmp_path, make_chain, seed, siblings):
             chain.seal(period_drafts(chain.roster, period))
             os.write(writing, b".")
 
-    chain.store.close()
-    path.unlink()
     chain = make_chain(store=Store.create(path), siblings=siblings)
     child = in_child(work)
     os.close(writing)

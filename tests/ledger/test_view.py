@@ -86,6 +86,9 @@ def test_records_that_are_not_the_roots_are_not_proven(finished, tmp_path, capsy
             store.append_bytes(height, data)
     assert main(["view", str(path), "--as", "eno", "--block", "3"]) == 1
     assert capsys.readouterr().out == "not proven: the ids are not those of block 3\n"
+    assert main(["view", str(path), "--as", "eno", "--block", "3", "--json"]) == 1
+    answer = {"schema": "gridpact/view/1", "proven": False, "fault": "the ids are not those of block 3"}
+    assert json.loads(capsys.readouterr().out) == answer
     assert main(["view", str(path), "--as", "eno", "--block", "4"]) == 0
 
 
