@@ -127,7 +127,7 @@ def observation_tables(scenario: Scenario) -> dict[str, list[Column]]:
 
 
 def _clip(values: np.ndarray) -> F32:
-    return np.clip(values, -LIMIT, LIMIT).astype(np.float32)
+    return np.minimum(np.maximum(values, -LIMIT, out=values), LIMIT, out=values).astype(np.float32)  # half of np.clip
 
 
 class Observer:
@@ -157,19 +157,13 @@ class Observer:
     def _public(self, state: State, said: Announced, announced: bool) -> np.ndarray:
         """(B, columns) part that all agents of a role share."""
         market, now = self.world.scenario.market, state.period % self.world.periods_per_day
+        clock, left = self.clock[:, now], max(0.0, 1.0 - state.period / self.max_cycles)
+        head = (float(announced), float(clock[0]), float(clock[1]), left)
         out = np.empty((len(state.seed), self.public))
-        out[:, 0] = float(announced)
-        out[:, 1], out[:, 2] = self.clock[0, now], self.clock[1, now]
-        out[:, 3] = max(0.0, 1.0 - state.period / self.max_cycles)
-        out[:, 4] = said.price / market.retail
-        out[:, 5] = said.traded_wh / self.mean_capacity
-        out[:, 6] = market.feed_in / market.retail
-        for r, base in ((GRID, 7), (UPPER, 12)):
-            out[:, base] = said.cause[:, r] / CAUSES
-            out[:, base + 1] = said.direction[:, r]
-            out[:, base + 2] = said.duration[:, r] / HORIZON
-            out[:, base + 3] = said.asked_wh[:, r] / self.mean_capacity
-            out[:, base + 4] = said.reserve[:, r] / market.retail
+        _public(
+            head, float(market.retail), market.feed_in / market.retail, self.mean_capacity, said.price, said.traded_wh,
+            said.cause, said.direction, said.duration, said.asked_wh, said.reserve, out,
+        )  # fmt: skip
         return out
 
     def eno(self, state: State, stage: Stage) -> F32:
@@ -246,6 +240,21 @@ class Observer:
         if role == "aggregator":
             return self.aggregator(state, stage, staged)
         return self.prosumer(state, stage, staged)
+
+
+@njit(cache=True)
+def _public(head, retail, feed_in, capacity, price, traded_wh, cause, direction, duration, asked_wh, reserve, out):
+    for b in range(out.shape[0]):
+        out[b, 0], out[b, 1], out[b, 2], out[b, 3] = head
+        out[b, 4] = price[b] / retail
+        out[b, 5] = traded_wh[b] / capacity
+        out[b, 6] = feed_in
+        for r, base in ((GRID, 7), (UPPER, 12)):
+            out[b, base] = cause[b, r] / CAUSES
+            out[b, base + 1] = direction[b, r]
+            out[b, base + 2] = duration[b, r] / HORIZON
+            out[b, base + 3] = asked_wh[b, r] / capacity
+            out[b, base + 4] = reserve[b, r] / retail
 
 
 @njit(cache=True)

@@ -32,7 +32,7 @@ from envs.types import HOURS, Floats, Ints, Trades
 MAX_SITES = 2_000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # a world equals itself alone, so what is made of it can be kept by it
 class World:
     """The static side of a scenario. T profile rows, N sites, buses of the feeder."""
 

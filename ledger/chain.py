@@ -180,9 +180,9 @@ class Chain:
             return None
         kinds, members = self.state.due.kinds & RESULTS, self.roster.members
         expected = [
-            Expected("contract", Kind(draft.kind), members[draft.sender].address, draft.event, draft.body)
-            for draft in map(Draft._make, executed)
-            if draft.kind in kinds
+            Expected("contract", Kind(kind), members[sender].address, event, body)
+            for kind, sender, event, body in executed
+            if kind in kinds
         ]
         fault = result_fault(block.records, expected, block.header.height)
         return None if fault is None else replace(fault, business=self.state.label)

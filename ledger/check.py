@@ -187,15 +187,14 @@ def _check_submissions(work: Examination) -> None:
     """Every record is covered by its sender's signature; a changed record breaks the changed sender's."""
     state, header = work.state, work.block.header
     due = submission_roots(work.block.records, state.signing)
-    stated = [submission.sender for submission in work.block.submissions]
+    stated, others = [submission.sender for submission in work.block.submissions], state.other_roots
     work.require(stated == [sender for sender, _ in due], FaultCode.SUBMISSION, "submissions are not the senders'")
     for submission, (sender, root) in zip(work.block.submissions, due, strict=True):
         key = state.public_key(sender)
         if key is None:
             work.refuse(FaultCode.UNKNOWN_SENDER, f"{sender.hex()} has no certificate")
-        whole = len(submission.siblings) == state.other_roots
-        detail = f"the signature of {sender.hex()} is not over {state.other_roots + 1} roots"
-        work.require(whole, FaultCode.SUBMISSION, detail)
+        if len(submission.siblings) != others:
+            work.refuse(FaultCode.SUBMISSION, f"the signature of {sender.hex()} is not over {others + 1} roots")
         digest = signed_digest(state, header.height, submission)
         if submission.root != root or not verify(key, submission.signature, digest):
             position = next(i for i, record in enumerate(work.block.records) if record.sender == sender)

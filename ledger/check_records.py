@@ -118,9 +118,9 @@ def _check_reading(work: Examination, position: int, record: Record) -> None:
     """One reading a site and period: what was metered once can't be sold twice."""
     period, change = record.body[0], work.change
     last = change.readings.get(record.sender, work.state.readings.get(record.sender, -1))
-    sound = period > last
-    detail = f"{record.sender.hex()} reported period {last} before, and now {period}"
-    work.require(sound, FaultCode.DOUBLE_READING, detail, position)
+    if period <= last:
+        detail = f"{record.sender.hex()} reported period {last} before, and now {period}"
+        work.refuse(FaultCode.DOUBLE_READING, detail, position)
     change.readings[record.sender] = period
 
 
@@ -155,8 +155,8 @@ def _check_ballot(work: Examination, position: int, record: Record) -> None:
 
 def _check_credit(work: Examination, position: int, record: Record) -> None:
     for site, credit_ppm, *_ in record.body[1]:
-        sound = site in work.state.certificates and credit_ppm <= MAX_SHARE_PPM
-        work.require(sound, FaultCode.CREDIT, f"{site.hex()}: unknown, or more than {MAX_SHARE_PPM} ppm", position)
+        if site not in work.state.certificates or credit_ppm > MAX_SHARE_PPM:
+            work.refuse(FaultCode.CREDIT, f"{site.hex()}: unknown, or more than {MAX_SHARE_PPM} ppm", position)
         work.change.credits[site] = credit_ppm
 
 

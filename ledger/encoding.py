@@ -31,13 +31,16 @@ class EncodingError(ValueError):
     """A value without an encoding, or bytes that no value encodes to."""
 
 
+_INTEGER_HEADS = tuple(bytes((0x7F + width,)) for width in range(33))
+
+
 def _encode_integer(value: int) -> bytes:
     if 0 <= value < 128:
         return bytes((value,))
     width = (value.bit_length() if value >= 0 else (~value).bit_length()) // 8 + 1
     if width > 32:
         raise EncodingError(f"integer of {width} bytes; at most 32 bytes (-2**255 <= x < 2**255) are allowed")
-    return bytes((0x7F + width,)) + value.to_bytes(width, "big", signed=True)
+    return _INTEGER_HEADS[width] + value.to_bytes(width, "big", signed=True)
 
 
 def _head(size: int, short_tag: int, long_tag: int) -> bytes:
@@ -50,8 +53,9 @@ def _head(size: int, short_tag: int, long_tag: int) -> bytes:
     return bytes((long_tag + width - 1,)) + size.to_bytes(width, "big")
 
 
-_BYTES_HEADS = tuple(_head(size, 0xA0, 0xE0) for size in range(_SHORT))
-_LIST_HEADS = tuple(_head(size, 0xC0, 0xE8) for size in range(_SHORT))
+_KEPT = 256  # sizes whose heads are made once: signatures and a period's rows are below it
+_BYTES_HEADS = tuple(_head(size, 0xA0, 0xE0) for size in range(_KEPT))
+_LIST_HEADS = tuple(_head(size, 0xC0, 0xE8) for size in range(_KEPT))
 
 
 class _Integers(dict[int, bytes]):
@@ -74,13 +78,13 @@ INTEGERS = _Integers()
 
 def list_head(size: int) -> bytes:
     """The first bytes of a list of `size` items, which follow."""
-    return _LIST_HEADS[size] if size < _SHORT else _head(size, 0xC0, 0xE8)
+    return _LIST_HEADS[size] if size < _KEPT else _head(size, 0xC0, 0xE8)
 
 
 def byte_string(value: bytes) -> bytes:
     """The encoding of a byte string."""
     size = len(value)
-    return (_BYTES_HEADS[size] if size < _SHORT else _head(size, 0xA0, 0xE0)) + value
+    return (_BYTES_HEADS[size] if size < _KEPT else _head(size, 0xA0, 0xE0)) + value
 
 
 def _append_list(items: list[Value] | tuple[Value, ...], parts: list[bytes], depth: int) -> None:

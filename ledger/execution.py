@@ -52,11 +52,9 @@ def result_fault(records: Sequence[Record], expected: Sequence[Expected], height
 
 def parting(record: Record, due: Expected) -> tuple[str, str, str] | None:
     """Name, recorded and executed value of the first field that differs."""
-    for name, mine, theirs in (
-        ("kind", record.kind.name, due.kind.name),
-        ("sender", record.sender, due.sender),
-        ("event", record.event, due.event),
-    ):
+    if record.kind is not due.kind:
+        return "kind", record.kind.name, due.kind.name
+    for name, mine, theirs in (("sender", record.sender, due.sender), ("event", record.event, due.event)):
         if mine != theirs:
             return name, as_text(mine), as_text(theirs)
     for field, value, expected in zip(SCHEMAS[record.kind], record.body, due.body, strict=True):

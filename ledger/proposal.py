@@ -126,12 +126,12 @@ def _submissions(
     state: ChainState, roster: Roster, records: Sequence[Record], sheets: Sheets
 ) -> tuple[Submission, ...]:  # fmt: skip
     """The senders' signatures."""
-    submissions = []
+    submissions, name, height = [], state.due.name, state.height + 1
     for sender, root in submission_roots(tuple(records), state.signing):
-        unsigned = Submission(sender, root, b"", sheets.siblings(state.due.name, sender))
-        digest = signed_digest(state, state.height + 1, unsigned)
+        siblings = sheets.siblings(name, sender)
+        digest = signed_digest(state, height, Submission(sender, root, b"", siblings))
         signature = sheets.sign(sender, roster.by_address[sender].private_key, digest)
-        submissions.append(unsigned._replace(signature=signature))
+        submissions.append(Submission(sender, root, signature, siblings))
     return tuple(submissions)
 
 

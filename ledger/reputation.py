@@ -24,16 +24,20 @@ def _energies(*arrays: Any) -> list[Int64Array]:
     for value in values:
         if value.dtype.kind not in "iu":
             raise ValueError(f"energies are integers in Wh, not {value.dtype}")
-        if value.size and (value.min() < 0 or value.max() > MAX_ENERGY_WH):
+        if (value.astype(np.uint64, copy=False) > MAX_ENERGY_WH).any():  # what is negative is large there
             raise ValueError(f"energies lie in 0..{MAX_ENERGY_WH} Wh")
-    return [value.astype(np.int64) for value in values]
+    return [value.astype(np.int64, copy=False) for value in values]
+
+
+def _share_ppm(values_ppm: Int64Array) -> Int64Array:
+    """Values brought into [0, 1]; on a period's few nodes `np.clip` takes three times as long."""
+    return np.minimum(np.maximum(values_ppm, 0), ONE_PPM)
 
 
 def divide_half_even(numerator: Int64Array, denominator: Int64Array | np.int64) -> Int64Array:
     """numerator / denominator (> 0) rounded half to even."""
     quotient, rest = np.divmod(numerator, denominator)
-    twice = 2 * rest
-    up = (twice > denominator) | ((twice == denominator) & (quotient % 2 == 1))
+    up = 2 * rest + (quotient & 1) > denominator  # whole numbers: an odd quotient turns a tie into more
     return np.asarray(quotient + up, np.int64)
 
 
@@ -54,7 +58,7 @@ def execution_score_ppm(declared_wh: Any, delivered_wh: Any) -> tuple[Int64Array
     exists.
     """
     raw_ppm, defined = fulfilment_ppm(declared_wh, delivered_wh)
-    return np.clip(raw_ppm, 0, ONE_PPM), defined
+    return _share_ppm(raw_ppm), defined
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,7 @@ def composite_score(
         raise ValueError(f"alpha_ppm {alpha_ppm} and beta_ppm {beta_ppm} must be shares that sum to {ONE_PPM}")
     raw_ppm, defined = fulfilment_ppm(predicted_wh, real_wh)
     (amount,) = _energies(amount_wh)
-    reputation_ppm = np.clip(raw_ppm, 0, ONE_PPM)
+    reputation_ppm = _share_ppm(raw_ppm)
     low = np.where(defined, amount, MAX_ENERGY_WH).min(axis=-1, keepdims=True)
     high = np.where(defined, amount, 0).max(axis=-1, keepdims=True)
     spread = high - low
@@ -104,7 +108,7 @@ def update_credit_ppm(
     if np.any(np.asarray(penalty_ppm) < 0):
         raise ValueError("a penalty is not negative")
     step_ppm = divide_half_even(rate_ppm * (score_ppm - credit_ppm), np.int64(ONE_PPM))
-    return np.clip(credit_ppm + np.where(defined, step_ppm, 0) - penalty_ppm, 0, ONE_PPM)
+    return _share_ppm(credit_ppm + np.where(defined, step_ppm, 0) - penalty_ppm)
 
 
 def ranks(score_ppm: Int64Array, defined: BoolArray) -> Int64Array:

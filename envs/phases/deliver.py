@@ -53,6 +53,8 @@ def enter_events(state: State, stage: Stage, ordered_wh: Ints, member: Ints, awa
         events.ordered_wh[:, slot] = ordered_wh[:, r]
         events.member[:, slot] = member
         events.subsidy[:, slot] = subsidy
+        if not ordered_wh[:, r].any():
+            continue
         covered = np.arange(horizon)[None, :, None] < stage.duration[:, r, None, None]
         newly = covered & (ordered_wh[:, r] > 0)[:, None, :] & ~state.baseline_fixed
         state.baseline_w[newly] = stage.measured_against(r)[newly]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import acos, sin
 from typing import NamedTuple
 
@@ -57,8 +58,9 @@ class Desk(NamedTuple):
     loading: Floats  # (branches,)
 
 
+@lru_cache(maxsize=8)
 def limits_of(world: World) -> Limits:
-    """The planning limits of a scenario on its grid."""
+    """The planning limits of a scenario on its grid; made once, several steps of a period ask for them."""
     grid, inverter = world.scenario.grid, world.scenario.grid.inverter
     most_var = world.inverter_va * sin(acos(inverter.power_factor))
     edges = (inverter.full_low_pu, inverter.dead_low_pu, inverter.dead_high_pu, inverter.full_high_pu)

@@ -225,10 +225,11 @@ class _Request:
         ``caps`` (B,) rows after the first are caps of aggregators; ``off`` was taken off all prices.
         """
         sites, extra = self.world.sites, a.shape[2] - self.world.sites
-        size_kw = np.pad(self.size_wh / HOURS * 0.001, ((0, 0), (0, extra), (0, 0)))
+        size_kw = np.zeros((len(price), sites + extra, price.shape[2]))
+        size_kw[:, :sites] = self.size_wh / HOURS * 0.001
         size_kw[:, sites:, 0] = self.rows.uncured_kw[:, :extra]
-        dear = UNCURED * self.world.scenario.market.max_price / PPM
-        padded = np.pad(price, ((0, 0), (0, extra), (0, 0)), constant_values=dear)
+        padded = np.full(size_kw.shape, UNCURED * self.world.scenario.market.max_price / PPM)
+        padded[:, :sites] = price
         answer = self.mechanisms.dispatch.solve(padded, size_kw, a, lower, upper, count, worlds, DispatchSettings())
         self.x_kw = np.ascontiguousarray(answer.x_kw[:, :sites])
         self.uncured = (answer.x_kw[:, sites:] > UNCURED_KW).any(axis=1)

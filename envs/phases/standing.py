@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numba import njit
 
 from envs.phases.deliver import orders_now
 from envs.types import HORIZON, HOURS, PPM, Ints, Quotes, State, Trades, Verdict
@@ -18,9 +19,20 @@ def live_slots(state: State) -> np.ndarray:
     )
 
 
-def _by_aggregator(values: Ints, member: Ints, aggregators: int) -> Ints:
-    """Sum (B, E, N) over events and the sites of each aggregator: (B, A)."""
-    return np.stack([np.where(member == a, values, 0).sum(axis=(1, 2)) for a in range(aggregators)], axis=1)
+@njit(cache=True)
+def _totals(live, member, values_wh, aggregators):
+    """Wh (B, E, N) over the live events (B, E): of each site and of each aggregator's members, (B, N + A)."""
+    worlds, slots, sites = values_wh.shape
+    total_wh = np.zeros((worlds, sites + aggregators), np.int64)
+    for b in range(worlds):
+        for e in range(slots):
+            if not live[b, e]:
+                continue
+            for i in range(sites):
+                total_wh[b, i] += values_wh[b, e, i]
+                if member[b, e, i] >= 0:
+                    total_wh[b, sites + member[b, e, i]] += values_wh[b, e, i]
+    return total_wh
 
 
 def update_standing(world: World, state: State, trades: Trades, verdict: Verdict, refused: list[list[int]]) -> None:
@@ -34,12 +46,9 @@ def update_standing(world: World, state: State, trades: Trades, verdict: Verdict
         refused: per world the sites whose block was refused this period; a site pays once, however many chains did.
     """
     settings, events = world.scenario.standing, state.events
-    live = live_slots(state)[:, :, None]
-    ordered = np.where(live, events.ordered_wh, 0)
-    verified = np.where(live, verdict.verified_wh, 0)
-    member = np.where(live, events.member, -1)
-    declared = np.concatenate([ordered.sum(axis=1), _by_aggregator(ordered, member, world.aggregators)], axis=1)
-    delivered = np.concatenate([verified.sum(axis=1), _by_aggregator(verified, member, world.aggregators)], axis=1)
+    live = live_slots(state)
+    declared = _totals(live, events.member, events.ordered_wh, world.aggregators)
+    delivered = _totals(live, events.member, verdict.verified_wh, world.aggregators)
     score, defined = execution_score_ppm(declared, delivered)
     penalty = np.zeros_like(state.credit_ppm)
     penalty[:, : world.sites] += verdict.caught * round(settings.false_meter_penalty * PPM)
@@ -52,14 +61,17 @@ def update_standing(world: World, state: State, trades: Trades, verdict: Verdict
 
 def contracted_wh(trades: Trades, sites: int) -> Ints:
     """(B, N) net Wh sold to peers in the period, < 0 bought."""
-    worlds, longest = trades.wh.shape
-    contracted = np.zeros((worlds, sites), np.int64)
-    used = np.arange(longest)[None, :] < trades.count[:, None]
-    wh = np.where(used, trades.wh, 0)
-    row = np.arange(worlds)[:, None]
-    np.add.at(contracted, (row, np.where(used, trades.seller, 0)), wh)
-    np.add.at(contracted, (row, np.where(used, trades.buyer, 0)), -wh)
+    contracted = np.zeros((len(trades.wh), sites), np.int64)
+    _contract(trades.count, trades.seller, trades.buyer, trades.wh, contracted)
     return contracted
+
+
+@njit(cache=True)
+def _contract(count, seller, buyer, wh, contracted):
+    for b in range(contracted.shape[0]):
+        for k in range(count[b]):
+            contracted[b, seller[b, k]] += wh[b, k]
+            contracted[b, buyer[b, k]] -= wh[b, k]
 
 
 def _composite(world: World, state: State, trades: Trades, verdict: Verdict) -> Ints:
