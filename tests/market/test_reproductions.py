@@ -70,6 +70,15 @@ def test_gains_are_bounded_by_the_tariffs(days):
     assert generated / used == pytest.approx(0.68, abs=1e-3)
 
 
+def test_the_overall_verdict_of_the_auction():
+    """+16.7 and -7.6 % at the middle price are 68 % sold and 46 % bought."""
+    words = paper_003_auction.overall(["0.68"], ["56 % at r = 0.68"])[0]
+    assert "plausible at r = 0.68" in words
+    assert "68 % sold and 46 % bought, which is r = 0.68" in words
+    assert "88 % are sold gain 21.5 %" in words
+    assert "not met at any ratio" in paper_003_auction.overall([], [])[0]
+
+
 def test_command(capsys, tmp_path, monkeypatch):
     page = tmp_path / "markets.md"
     assert main(["poker"]) == 2
