@@ -135,7 +135,7 @@ class Chain:
         producer = self.roster.index_of[due.producer]
         turns = [
             Draft(Kind.REFUSAL, producer, 0, [
-                self.height + 1, turn.round, turn.producer, int(turn.fault), turn.block_hash, turn.signature])
+                self.height + 1, turn.round, turn.producer, int(turn.fault), turn.header, turn.signature])
             for turn in refusals
         ]  # fmt: skip
         state, sheets = self.state, self._sheets_of(drafts)
@@ -254,7 +254,7 @@ class Chain:
     def refuse(self, block: Block, fault: Fault) -> Refusal:
         """The evidence of a refused candidate, for the next draw and the next producer's REFUSAL record."""
         header = block.header
-        return Refusal(header.round, header.producer, fault.code, block.hash, block.producer_signature)
+        return Refusal(header.round, header.producer, fault.code, block.header_raw, block.producer_signature)
 
     def absence(self, draw: consensus.Draw) -> Refusal:
         """The evidence of a producer that made no block in its turn."""

@@ -15,12 +15,15 @@ from .weights import Int64Array
 
 
 class Refusal(NamedTuple):
-    """A producer's turn that came to nothing: its refused block, or its absence (both byte strings empty)."""
+    """A producer's turn that came to nothing: its refused block, or its absence (both byte strings empty).
+
+    The evidence is the block's whole header: a hash would not tell of which chain, height and round it is.
+    """
 
     round: int
     producer: bytes
     fault: FaultCode
-    block_hash: bytes
+    header: bytes  # as encoded
     signature: bytes
 
 

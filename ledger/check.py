@@ -13,6 +13,7 @@ from .blocks import Block, Submission, block_digest, records_root, rows_root, su
 from .businesses import NO_HASH, business_of
 from .change import Change, Refusal, refused_producers
 from .check_records import RULES, Examination
+from .check_refusal import check_refusal
 from .faults import FaultCode
 from .identity import Role, verify
 from .params import Signing
@@ -102,43 +103,12 @@ def _check_draw(work: Examination) -> None:
     refusals: list[Refusal] = []
     for position, record in enumerate(work.block.records):
         if record.kind is Kind.REFUSAL:
-            refusals.append(_check_refusal(work, position, record, refusals))
+            refusals.append(check_refusal(work, position, record, refusals))
     try:
         due = state.draw(refusals)
     except ValueError as error:
         work.refuse(FaultCode.DRAW, str(error))
     work.require(stated == tuple(due), FaultCode.DRAW, f"producer or draw is not the one due ({due.producer.hex()})")
-
-
-def _check_refusal(work: Examination, position: int, record: Record, earlier: list[Refusal]) -> Refusal:
-    """A refusal names the producer that was due after the earlier refusals, and its signature on what was
-    refused.
-    """
-    state = work.state
-    height, round_number, producer, fault, block_hash, signature = record.body
-    work.require(
-        height == work.block.header.height and record.sender == work.block.header.producer,
-        FaultCode.REFUSAL, "a refusal is for this height and by this block's producer", position,
-    )  # fmt: skip
-    work.require(fault in FaultCode.__members__.values(), FaultCode.REFUSAL, f"unknown fault {fault}", position)
-    refusal = Refusal(round_number, producer, FaultCode(fault), block_hash, signature)
-    try:
-        due = state.draw(earlier)
-    except ValueError as error:
-        work.refuse(FaultCode.REFUSAL, str(error), position)
-    work.require(
-        (due.producer, due.round) == (producer, round_number),
-        FaultCode.REFUSAL, "the refused producer was not due", position,
-    )  # fmt: skip
-    if fault == FaultCode.ABSENT:
-        work.require(not block_hash and not signature, FaultCode.REFUSAL, "an absence has no block", position)
-    elif state.signing is Signing.NONE:
-        work.require(len(block_hash) == 32 and not signature, FaultCode.REFUSAL, "not a refused block", position)
-    else:
-        key = state.public_key(producer)
-        signed = len(block_hash) == 32 and key is not None and verify(key, signature, block_digest(block_hash))
-        work.require(signed, FaultCode.REFUSAL, "the refused block is not signed by its producer", position)
-    return refusal
 
 
 def _check_roots(work: Examination) -> None:

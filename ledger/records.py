@@ -115,8 +115,7 @@ FIELDS: dict[Kind, tuple[str, ...]] = {
         "trade_losses_wh ints", "exchange_losses_wh int", "reactive_varh ints",
     ),
     Kind.REFUSAL: (
-        "height uint", "round uint", "producer address", "fault uint", "block_hash hash",
-        "signature signature",
+        "height uint", "round uint", "producer address", "fault uint", "header bytes", "signature signature",
     ),
     Kind.CONTRACT: ("name bytes", "version uint", "parameter_hash hash", "from_height uint"),
     Kind.CLOSING: ("blocks uint", "records uint", "head hash"),

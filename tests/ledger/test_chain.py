@@ -198,23 +198,6 @@ def test_forgery_without_signatures_needs_the_senders(make_chain):
     assert chain.check_candidate(censored, submitted=honest).record == len(censored.records)
 
 
-def test_refusals_are_evidence(make_chain):
-    chain = make_chain()
-    draw = chain.draw()
-    absence = chain.absence(draw)
-    block = chain.seal([], None, [absence])
-    assert block.header.producer != draw.producer
-    due = chain.draw()
-    innocent = next(m.address for m in chain.roster.members if m.address != due.producer)
-    for lie in (
-        chain.absence(due)._replace(producer=innocent),  # was not due
-        chain.absence(due)._replace(fault=FaultCode.TIME),  # no block behind it
-        chain.absence(due)._replace(fault=FaultCode.TIME, block_hash=bytes(32), signature=bytes(64)),
-    ):
-        candidate = chain.propose([], chain.draw([chain.absence(due)]), [lie])
-        assert chain.check_candidate(candidate).code is FaultCode.REFUSAL
-
-
 def test_revoked_and_expired_certificates(make_chain, roster):
     chain = make_chain()
     serial = roster.members[FIRST].certificate.serial
