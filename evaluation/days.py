@@ -35,7 +35,7 @@ COUNTS = (
     "cut_wh",
     "money_off",  # periods whose transfers are not the changes of balances, or do not add up to zero
     "paid_off",  # sites and periods that are paid for other Wh than were accepted
-    "flow_off",  # periods in which flow and injections differ from the losses
+    "losses_off",  # periods whose losses by flow and accepted readings are not the power flow's, or are below 0
 )
 Counts = dict[str, Ints]  # name of COUNTS → (days,)
 
@@ -82,7 +82,7 @@ def _counted(world: World, trace: Trace) -> dict[str, Ints | Bools | int]:
         "cut_wh": np.abs(energy.cut_wh).sum(axis=1),
         "money_off": ~money,
         "paid_off": paid,
-        "flow_off": energy.flow_wh + verdict.net_wh.sum(axis=1) != verdict.losses_wh,
+        "losses_off": (verdict.losses_wh != energy.technical_loss_wh) | (energy.technical_loss_wh < 0),
     }
 
 

@@ -133,7 +133,8 @@ def findings(year: Year) -> list[str]:
     return [
         f"Of {total['periods']} periods {total['converged']} have a solution of the power flow. Transfers that do",
         f"not add up to zero: {total['money_off']} periods; sites paid for other Wh than were accepted:",
-        f"{total['paid_off']}; flow and injections that differ from the losses: {total['flow_off']} periods.",
+        f"{total['paid_off']}; losses, by the transformer's flow and the accepted readings, that are not those of the",
+        f"power flow of what was injected, or are below zero: {total['losses_off']} periods.",
         f"Of {count} days played again with the full ledger, {sound} are sound, every figure derived again, without a",
         f"difference in the audit; {same} end with the same balances, to the last micro-currency, as in the batch.",
         *(f"Day {each.day}: {each.difference}" for each in year.audited if each.difference),

@@ -8,7 +8,7 @@ import pytest
 from agents.policy import DEFAULT_RULES
 from envs.settings import load_scenario
 from evaluation import year as command
-from evaluation.days import COUNTS, _balanced, audit_day, play_days
+from evaluation.days import COUNTS, _balanced, _counted, audit_day, play_days
 from evaluation.figures.year import month_of
 from evaluation.measures import public_figures
 from evaluation.playing import periods
@@ -45,7 +45,7 @@ def test_every_period_converges_and_balances(year):
     assert set(year.counts) == set(COUNTS)
     assert (year.counts["periods"] == 96).all()
     assert (year.counts["converged"] == 96).all()
-    for name in ("money_off", "paid_off", "flow_off"):
+    for name in ("money_off", "paid_off", "losses_off"):
         assert not year.counts[name].any()
     assert (year.balance.sum(axis=1) == 0).all()
 
@@ -71,6 +71,17 @@ def test_books_that_do_not_balance_are_counted():
     money, paid = _balanced(core.world, trace)
     assert money.tolist() == [True, False, True]
     assert paid.tolist() == [0, 0, 1]
+    assert not np.any(_counted(core.world, trace)["losses_off"])
+    trace.verdict.losses_wh[0] += 1  # a Wh that was accepted but not injected
+    trace.energy.technical_loss_wh[2] = trace.verdict.losses_wh[2] = -1  # a net that gains energy
+    assert np.asarray(_counted(core.world, trace)["losses_off"]).tolist() == [True, False, True]
+
+
+def test_a_small_lie_that_is_accepted_shows_in_the_losses():
+    lying = load_scenario("tiny", {"malicious": {"false_meter": {"count": 2, "intensity": 0.04}}})
+    counts, _ = play_days(lying, DEFAULT_RULES, "staged", 0, DAYS[1:2])
+    assert counts["losses_off"][0] > 0
+    assert counts["money_off"][0] == counts["paid_off"][0] == 0  # paid as accepted
 
 
 def test_the_number_of_workers_and_batches_changes_nothing(year, monkeypatch):
