@@ -89,6 +89,12 @@ def check_supported(net: Any, name: str) -> None:
                 f"{name} has {table} elements in service; allowed: line, trafo (two windings), impedance, "
                 "switch, shunt, load, sgen, storage"
             )
+    if "controller" in net and bool(net.controller.in_service.any()):
+        kinds = sorted({type(made).__name__ for made in net.controller.object[net.controller.in_service]})
+        raise GridError(
+            f"{name} has controllers in service ({', '.join(kinds)}), which change the net from period to period; "
+            "a feeder stays as it is: take them out of service"
+        )
     for column in net.load.columns:
         if column.startswith("const_") and bool((net.load[column] != 0).any()):
             raise GridError(f"{name} has loads with {column} other than 0; allowed: constant-power loads")

@@ -14,6 +14,7 @@ RURAL = "simbench:1-LV-rural1--2-sw"
 SEMIURBAN = "simbench:1-LV-semiurb4--2-sw"
 CASE33 = "pandapower:case33bw"
 TINY = "case:tiny"
+SIX_NODE = "case:six_node"
 
 
 def injections(feeder: Feeder, load_p_kw: Any, load_q_kvar: Any, pv_p_kw: Any) -> tuple[np.ndarray, np.ndarray]:

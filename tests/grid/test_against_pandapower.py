@@ -9,7 +9,7 @@ from envs.grid.equipment import text
 from envs.grid.feeder import Feeder, load_feeder
 from envs.grid.profiles import load_profiles
 from envs.grid.sweep import Flow, PowerFlow
-from tests.grid.conftest import CASE33, RURAL, SEMIURBAN, TINY, injections, pandapower_net
+from tests.grid.conftest import CASE33, RURAL, SEMIURBAN, SIX_NODE, TINY, injections, pandapower_net
 
 PERIODS = (12 * 4, 96 * 170 + 52, 96 * 340 + 72)  # a winter noon, a summer noon, a December evening
 
@@ -32,7 +32,7 @@ def assert_agrees(feeder: Feeder, flow: Flow, net) -> None:
     assert flow.slack_p_kw == pytest.approx(float(net.res_ext_grid.p_mw.sum()) * 1000, abs=1e-6)
 
 
-@pytest.mark.parametrize("name", [RURAL, SEMIURBAN, TINY])
+@pytest.mark.parametrize("name", [RURAL, SEMIURBAN, TINY, SIX_NODE])
 def test_profile_periods(name: str) -> None:
     feeder, profiles = load_feeder(name), load_profiles(name)
     for period in PERIODS:
@@ -43,7 +43,7 @@ def test_profile_periods(name: str) -> None:
         assert_agrees(feeder, flow, pandapower_net(name, *powers))
 
 
-@pytest.mark.parametrize("name", [CASE33, "pandapower:create_kerber_dorfnetz"])
+@pytest.mark.parametrize("name", [CASE33, SIX_NODE, "pandapower:create_kerber_dorfnetz"])
 def test_nominal_powers(name: str) -> None:
     feeder = load_feeder(name)
     powers = (feeder.loads.p_kw, feeder.loads.q_kvar, feeder.generators.p_kw)

@@ -86,12 +86,16 @@ def test_names_and_nets_that_do_not_fit(name: str, message: str) -> None:
         load_feeder(name)
 
 
+CONTROL = "from pandapower.control import ConstControl; ConstControl(net, 'load', 'p_mw', 0, in_service=True)"
+
+
 @pytest.mark.parametrize(
     ("extra", "message"),
     [
         ("pp.create_gen(net, 2, 0.001, vm_pu=1.0)", "gen elements"),
         ("pp.create_ext_grid(net, 2)", "2 external grids"),
         ("net.load['const_z_p_percent'] = 50.0", "constant-power"),
+        (CONTROL, r"controllers in service \(ConstControl\)"),
         ("net = 3", "pandapowerNet"),
     ],
 )
@@ -100,6 +104,12 @@ def test_unsupported_cases_say_why(tmp_path: Path, own_cache: Path, extra: str, 
     with pytest.raises(GridError, match=message):
         load_feeder(name, [tmp_path])
     assert not own_cache.exists() or not list(own_cache.iterdir())
+
+
+def test_a_controller_out_of_service_changes_nothing(tmp_path: Path, own_cache: Path) -> None:
+    plain = load_feeder(write_case(tmp_path, "plain"), [tmp_path])
+    idle = load_feeder(write_case(tmp_path, "idle", CONTROL.replace("=True", "=False")), [tmp_path])
+    assert idle.z.tobytes() == plain.z.tobytes()
 
 
 def test_a_case_without_build_is_refused(tmp_path: Path, own_cache: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from envs.grid.feeder import Feeder, load_feeder
 from envs.grid.messages import doubters, exchange
 from envs.grid.sweep import PowerFlow
-from tests.grid.conftest import CASE33, RURAL, TINY, injections
+from tests.grid.conftest import CASE33, RURAL, SEMIURBAN, SIX_NODE, TINY, injections
 
 
 def nominal(feeder: Feeder, factor: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
@@ -16,7 +16,7 @@ def nominal(feeder: Feeder, factor: float = 1.0) -> tuple[np.ndarray, np.ndarray
     return injections(feeder, loads.p_kw, loads.q_kvar, factor * generators.p_kw)
 
 
-@pytest.mark.parametrize("name", [TINY, RURAL, CASE33, "pandapower:create_kerber_dorfnetz"])
+@pytest.mark.parametrize("name", [TINY, SIX_NODE, RURAL, SEMIURBAN, CASE33, "pandapower:create_kerber_dorfnetz"])
 def test_in_rounds_it_is_the_sweep(name: str) -> None:
     feeder = load_feeder(name)
     found = exchange(feeder, *nominal(feeder))
@@ -30,7 +30,7 @@ def test_in_rounds_it_is_the_sweep(name: str) -> None:
     assert root.real == pytest.approx(float(flow.slack_p_kw), abs=1e-6)
 
 
-@pytest.mark.parametrize("name", [TINY, RURAL, CASE33])
+@pytest.mark.parametrize("name", [TINY, SIX_NODE, RURAL, SEMIURBAN, CASE33])
 @pytest.mark.parametrize("delay_ticks", [1, 7])
 def test_delays_change_the_talk_but_not_its_outcome(name: str, delay_ticks: int) -> None:
     feeder = load_feeder(name)
