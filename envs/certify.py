@@ -204,7 +204,8 @@ def certify(
     outcome = "safe" if plan.safe[0, r] else "cut" if r == GRID and plan.cut_wh[0].any() else "unsafe"
     cost, bound = cost_of(problem, plan.ordered_wh[0, r]), least_cost(problem)
     allowed = _allowance(problem, bound, plan.ordered_wh[0, r], world.aggregators)
+    dropped = r == UPPER and not plan.safe[0, r]  # of an upper-level order that fails its check nothing is ordered
     return Certificate(
         *place, outcome, kept, low, high, loading, cost, bound, (cost - bound) / max(abs(bound), 1e-9), allowed,
-        cost <= bound + allowed, problem.converged,
+        cost <= bound + allowed, problem.converged and not dropped,
     )  # fmt: skip

@@ -14,14 +14,13 @@ from envs.dispatch.base import DispatchSettings
 from envs.dispatch.rounding import round_one
 from envs.mechanisms import Mechanisms
 from envs.phases.clear import Blocks, admit_blocks, choose_aggregators, delivered_price, offers_of, taken_blocks
-from envs.phases.network import Limits, limits_of, new_desk, set_forecast, solve_sites
+from envs.phases.cut import last_resort
+from envs.phases.network import Limits, limits_of
 from envs.phases.rows import LIMIT_ROWS, Check, Rows, check_promise, no_check, no_rows, open_rows
-from envs.phases.violations import worst
 from envs.types import (
     GRID,
     HOURS,
     LIVED,
-    NO_EVENT,
     PPM,
     REQUESTS,
     UPPER,
@@ -35,7 +34,6 @@ from envs.types import (
 )
 from envs.world import World
 
-CUT_LOOPS = 20
 RESOLVED = 1e6  # parts of a Wh in which claims to the last Wh are compared: equal ones tie, whatever rounding did
 UNCURED = 10.0  # price of a violated limit's relief by nobody, in ceilings of the market
 UNCURED_KW = 1e-6
@@ -77,8 +75,10 @@ def _empty_plan(stage: Stage, sites: int, passes: int) -> Plan:
 
 
 @njit(cache=True)
-def _integer_orders(active, reopened, x_kw, size_wh, member, admitted, most_wh, awarded, ordered):
-    """Wh a period, aggregator by aggregator: an award exactly; reopened, its part rounded up, as far as admitted."""
+def _integer_orders(active, reopened, up, x_kw, size_wh, member, admitted, most_wh, awarded, ordered):
+    """Wh a period, aggregator by aggregator: an award exactly; reopened, its part as far as admitted, rounded ``up``
+    where it must cure, else down, because a limit that leaves so much room has no watt-hour more.
+    """
     worlds, sites = x_kw.shape
     caps, want, share = np.empty(sites, np.int64), np.empty(sites), np.empty(sites, np.int64)
     for b in range(worlds):
@@ -95,7 +95,8 @@ def _integer_orders(active, reopened, x_kw, size_wh, member, admitted, most_wh, 
                 total += want[i]
                 most += caps[i]
             if reopened[b]:
-                awarded[b, a] = min(min(np.int64(np.ceil(total - 1e-6)), admitted[b, a]), min(most, left))
+                whole = np.int64(np.ceil(total - 1e-6) if up else np.floor(total + 1e-6))
+                awarded[b, a] = min(min(whole, admitted[b, a]), min(most, left))
             left -= awarded[b, a]
             round_one(want, awarded[b, a], caps, share)
             ordered[b] += share
@@ -240,10 +241,16 @@ class _Request:
             worlds, answer.converged, a, answer.duals, count, caps, off, plan.nodal_price[:, r], plan.priced[:, r]
         )
 
+    def drop(self, worlds: Bools) -> None:
+        """No award and no order where the last dispatch still adds to a violation, or leaves no operating point."""
+        self.ordered[worlds] = 0
+        self.plan.awarded_wh[worlds, self.request] = 0
+
     def _round(self, worlds: Bools, reopened: Bools, awarded: Ints) -> None:
         _integer_orders(
             worlds,
             reopened,
+            self.request == GRID,
             self.x_kw,
             self.size_wh,
             self.plan.member,
@@ -261,41 +268,6 @@ def with_orders(stage: Stage, plan: Plan) -> Floats:
     running += ahead * (stage.direction[:, GRID, None] * plan.ordered_wh[:, GRID] / HOURS)[:, None, :]
     running[:, 0] += plan.cut_wh / HOURS
     return running
-
-
-@njit(cache=True)
-def _last_resort(
-    limits, active, base, running, load_var, set_ppm, first_row, way, ordered_wh, expected_pv, expected_load, cut,
-):  # fmt: skip
-    """Curtail generation (or shed load) pro rata to what is left and helps, until the coming period is safe."""
-    sites = base.shape[2]
-    desk, left = new_desk(limits), np.empty(sites)
-    for b in range(base.shape[0]):
-        if not active[b]:
-            continue
-        row = first_row[b] % load_var.shape[0]
-        for _ in range(CUT_LOOPS):
-            for i in range(sites):
-                orders = running[b, 0, i] + way[b] * ordered_wh[b, i] / HOURS
-                desk.p_w[i] = base[b, 0, i] + orders + cut[b, i] / HOURS
-                claimed = abs(orders) + abs(cut[b, i]) / HOURS
-                expected = expected_pv[b, i] if way[b] < 0 else expected_load[b, i]
-                left[i] = max(expected - claimed, 0.0)
-            set_forecast(desk, expected_load[b], load_var[row], set_ppm[b])
-            solve_sites(limits, desk)
-            cause, relief, _, need = worst(limits, desk)
-            if cause == NO_EVENT or relief != way[b]:
-                break
-            strongest, help_w = 0.0, 0.0
-            for i in range(sites):
-                strongest = max(strongest, desk.effect[i])
-                help_w += max(desk.effect[i], 0.0) * left[i]
-            if help_w <= 0.0:
-                break
-            share = min(1.0, 1.02 * need * strongest / help_w)
-            for i in range(sites):
-                if desk.effect[i] > 0.0:
-                    cut[b, i] += way[b] * np.int64(np.ceil(left[i] * share * HOURS))
 
 
 def promise(world: World, state: State, stage: Stage, quotes: Quotes, mechanisms: Mechanisms) -> Plan:
@@ -328,6 +300,10 @@ def _promise_request(request: _Request) -> None:
         for kept, fresh in zip(final, now, strict=True):
             kept[open_worlds] = fresh[open_worlds]
         open_worlds = open_worlds & ~request.uncured  # all that could help is ordered: no loop will cure the rest
+    if r == UPPER and final.violated.any():
+        request.drop(final.violated)
+        for kept, idle in zip(final[1:], before[1:], strict=True):
+            kept[final.violated] = idle[final.violated]
     plan.ordered_wh[:, r] = request.ordered
     plan.award_price[:, r] = request.mechanisms.request.pay(request.offers, plan.awarded_wh[:, r])
     plan.safe[:, r] = ~final.violated
@@ -335,7 +311,7 @@ def _promise_request(request: _Request) -> None:
         plan.residual_voltage_puh[:] = np.where(final.violated, final.voltage_excess * HOURS, 0.0)
         plan.residual_overload_h[:] = np.where(final.violated, final.overload_excess * HOURS, 0.0)
         row, appliances_w = request.first_row % len(world.load_w), request.state.appliance_w[:, LIVED, 0]
-        _last_resort(
+        last_resort(
             request.limits, final.violated, request.stage.expected_w, request.running, world.load_var, request.set_ppm,
             row, request.way, request.ordered, world.pv_w[row], world.load_w[row] + appliances_w, plan.cut_wh,
         )  # fmt: skip

@@ -34,7 +34,7 @@ def whole_orders(case, member, answer) -> np.ndarray:
     ordered, every = np.zeros((WORLDS, SITES), np.int64), np.ones(WORLDS, bool)
     most = np.full(WORLDS, np.iinfo(np.int64).max)
     whole = awarded.astype(np.int64)
-    _integer_orders(every, ~every, answer.x_kw, size_wh, member, whole, most, whole.copy(), ordered)
+    _integer_orders(every, ~every, True, answer.x_kw, size_wh, member, whole, most, whole.copy(), ordered)
     return ordered
 
 
