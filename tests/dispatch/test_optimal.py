@@ -86,11 +86,11 @@ def test_admm_reaches_the_optimum(limits: int, negative_prices: bool, direct: bo
 
 def test_plain_admm_comes_close_without_the_polish() -> None:
     case = random_cases(20, 2, seed=3)
-    answer = admm.solve(*case, DispatchSettings(max_iterations=5000, tolerance=1e-4, polish=False))
+    answer = admm.solve(*case, DispatchSettings(max_iterations=20_000, tolerance=1e-4, polish=False))
     optimum = np.array([linear_programme(case, world).fun for world in range(20)])
-    assert cost(case, answer) == pytest.approx(optimum, rel=2e-3)
-    assert answer.converged.mean() > 0.5
-    assert (answer.residual_kw[answer.converged] < 1e-3).all()
+    assert answer.converged.all()
+    assert cost(case, answer) == pytest.approx(optimum, rel=1e-4)
+    assert (answer.residual_kw < 1e-3).all()
 
 
 def test_duals_price_one_more_unit() -> None:
