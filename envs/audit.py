@@ -26,6 +26,7 @@ from envs.phases.settle import settle
 from envs.phases.standing import expire_baselines, remember_set_points, update_standing
 from envs.phases.trigger import open_period
 from envs.phases.verify import verify
+from envs.recorder import params_of, week_before
 from envs.records import Scribe, event_id, roster_of
 from envs.reread import Reader, of_kind, only
 from envs.types import (
@@ -44,6 +45,8 @@ from envs.types import (
 )
 from envs.world import World, build_world
 from ledger.audit import Execution, Expected, Impossible, Sealed
+from ledger.params import genesis_body
+from ledger.proposal import history_drafts
 from ledger.records import Draft, Kind, Record
 from ledger.roster import AUTHORITY
 
@@ -90,7 +93,7 @@ class Market:
     def execute(self, block: Sealed) -> Iterator[Execution]:
         """What the block must hold; Impossible where it lacks orders or readings."""
         if block.height == 0:
-            self._begin(block)
+            yield self._begin(block)
             yield self._rules(self.scribe.contracts())
             yield self._accounts()
             return
@@ -104,14 +107,19 @@ class Market:
             for contract, kinds in ((self.trading, _TRADED), ("trigger", (Kind.TTX,)), (self.dispatch, _DISPATCHED)):
                 yield self._execution(contract, kinds, [])
 
-    def _begin(self, block: Sealed) -> None:
-        """Day and length of the episode, which the genesis block states."""
+    def _begin(self, block: Sealed) -> Execution:
+        """Takes day, seed and length of the episode from the genesis block; what else it says is the scenario's."""
         name, time_s = only(block, Kind.GENESIS, "rules").body[:2]
-        periods = name.rsplit(b"/", 1)[-1]
-        if not periods.isdigit():
+        episode = name.rsplit(b"/", 3)[1:]
+        if len(episode) != 3 or not all(part.isdigit() for part in episode):
             raise Impossible("rules", Kind.GENESIS, f"name {name!r}", "scenario/seed/episode/periods")
-        self.last_period = int(periods)
-        self.state.day[:] = time_s // 86_400
+        self.last_period = int(episode[-1])
+        self.state.day[:] = day = time_s // 86_400
+        authority = self.roster.authority
+        due = b"/".join((self.world.scenario.name.encode(), *episode))
+        body = genesis_body(params_of(self.world), due, day * 86_400, authority.public_key)
+        expected = [Expected("rules", Kind.GENESIS, authority.address, 0, body)]
+        return Execution("rules", frozenset((Kind.GENESIS,)), expected)
 
     def _rules(self, drafts: list[Draft]) -> Execution:
         sender = self.roster.authority.address
@@ -128,12 +136,14 @@ class Market:
                 raise Impossible(rule, Kind.CONTRACT, stated, "a version with this scenario's parameters")
 
     def _accounts(self) -> Execution:
-        """Who takes part, with which capacity: also the settings that no contract hashes."""
+        """Who takes part, with which capacity and which week before: also the settings that no contract hashes."""
         certificates = [member.certificate for member in self.roster.members]
         drafts = [Draft(Kind.CERTIFICATE, AUTHORITY, 0, list(each.body())) for each in certificates if each is not None]
+        drafts += history_drafts(self.roster, week_before(self.world, int(self.state.day[0])))
+        drafts += self.scribe.sites()
         sender = self.roster.authority.address
-        expected = [Expected("accounts", draft.kind, sender, 0, draft.body) for draft in drafts + self.scribe.sites()]
-        return Execution("accounts", frozenset((Kind.CERTIFICATE, Kind.SITE)), expected)
+        expected = [Expected("accounts", draft.kind, sender, 0, draft.body) for draft in drafts]
+        return Execution("accounts", frozenset((Kind.CERTIFICATE, Kind.HISTORY, Kind.SITE)), expected)
 
     def _execution(self, contract: str, kinds: Sequence[Kind], drafts: Sequence[Draft]) -> Execution:
         addresses = self.scribe.addresses

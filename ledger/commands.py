@@ -42,14 +42,18 @@ def _print_json(schema: str, values: dict[str, Any]) -> None:
     print(json.dumps({"schema": f"gridpact/{schema}/{VERSIONS.get(schema, 1)}"} | values))
 
 
+def _assurance(verdict: Verdict) -> str:
+    """Who answers for what is recorded, and whether the tail could be missing."""
+    signed = "without signatures" if verdict.signing == "none" else f"signed by {verdict.signing}"
+    return f"{signed}, {'closed' if verdict.closed else 'open'}"
+
+
 def _judge(verdict: Verdict, as_json: bool) -> int:
     if as_json:
         _print_json("verdict", {"sound": verdict.sound} | asdict(verdict))
     elif verdict.sound:
-        ending = "closed" if verdict.closed else "open"
-        signed = "without signatures" if verdict.signing == "none" else f"signed by {verdict.signing}"
         counts = f"{verdict.blocks} blocks, {verdict.records} records, {verdict.events} events"
-        print(f"sound: {counts}, {signed}, {ending}")
+        print(f"sound: {counts}, {_assurance(verdict)}")
         for chain in verdict.chains if len(verdict.chains) > 1 else ():
             counts = f"{chain.records} records, {chain.producers} producers, {chain.refused} refused"
             print(f"{chain.business}: {chain.rule}, height {chain.height}, {counts}, head {chain.head}")
@@ -81,9 +85,11 @@ def audited(options: argparse.Namespace) -> int:
     if options.json:
         found = None if difference is None else asdict(difference)
         view = {"sound": difference is None, "difference": found, "blocks": report.blocks, "head": verdict.head}
+        view |= {"signing": verdict.signing, "closed": verdict.closed}
         _print_json("audit", view | {"contracts": list(report.contracts), "findings": list(report.findings)})
     elif difference is None:
-        print(f"follows: {report.blocks} blocks executed again ({', '.join(report.contracts)})")
+        executed = f"{report.blocks} blocks executed again ({', '.join(report.contracts)})"
+        print(f"follows: {executed}, {_assurance(verdict)}")
         if report.findings:
             print(f"{len(report.findings)} dispatches certified: limits and least cost (--json lists them)")
         print(f"head {verdict.head}")

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from envs.audit import executors
-from envs.records import Scribe, roster_of
+from envs.recorder import week_before
+from envs.records import Scribe, _roster, roster_of
 from envs.world import build_world
 from ledger.__main__ import main
 from ledger.audit import audit_file
@@ -35,7 +36,9 @@ def day(tmp_path_factory):
 
 def test_a_day_with_cheats_follows_from_its_orders_and_readings(day, capsys):
     assert main(["audit", str(day), "--config", SCENARIO]) == 0
-    assert capsys.readouterr().out.startswith("follows: 197 blocks executed again")
+    told = capsys.readouterr().out.splitlines()[0]
+    assert told.startswith("follows: 197 blocks executed again")
+    assert told.endswith(", signed by period, closed")
 
 
 @pytest.mark.parametrize(
@@ -136,6 +139,54 @@ def test_what_an_owner_of_all_keys_alters_is_found(tmp_path, monkeypatch, capsys
     assert found["recorded"] != found["executed"]
 
 
+@pytest.mark.parametrize(
+    ("setting", "field"),
+    [
+        ("ledger.mode=hashes", "signing"),
+        ("ledger.signing=record", "signing"),
+        ("ledger.gamma=1", "gamma"),
+        ("ledger.alpha=0.4", "alpha_ppm"),
+        ("ledger.beta=0.4", "beta_ppm"),
+        ("ledger.consensus.dispatch=pow", "consensus"),
+        ("ledger.consensus.trading=null", "siblings"),
+        ("standing.admission_threshold=0.31", "credit_threshold_ppm"),
+        ("name=other", "name"),
+    ],
+)
+def test_a_ledger_kept_under_other_settings_is_refused(day, setting, field):
+    """One without a key's signature would be sound as well: what the scenario asks for decides."""
+    report = audit_file(day, [executors(SCENARIO, [setting])])
+    assert report.blocks == 0
+    assert str(report.difference).startswith(f"block 0, record 0: rules: GENESIS {field}")
+
+
+def test_an_authority_that_is_not_the_scenarios_is_refused(tmp_path, monkeypatch):
+    """Whoever makes keys and certificates of its own makes a sound ledger, of another network."""
+    monkeypatch.setattr("envs.records.KEY_SEED", 1)
+    monkeypatch.setattr("envs.records._roster", _roster.__wrapped__)
+    path = play(tmp_path / "keys.sqlite", "tiny", None, 8)
+    monkeypatch.undo()
+    difference = audit_file(path, [executors("tiny", [])]).difference
+    assert str(difference).startswith("block 0, record 0: rules: GENESIS sender is ")
+
+
+def test_a_false_week_before_the_first_day_is_found(tmp_path, monkeypatch):
+    """The week weighs in the draws, so whoever writes it would choose the producers."""
+
+    def false_week(world, day):
+        generated, consumed = week_before(world, day)
+        generated[0, -1] += 50_000
+        return generated, consumed
+
+    monkeypatch.setattr("envs.recorder.week_before", false_week)
+    path = play(tmp_path / "week.sqlite", "tiny", None, 8)
+    monkeypatch.undo()
+    difference = audit_file(path, [executors("tiny", [])]).difference
+    assert difference is not None
+    assert (difference.block, difference.contract, difference.kind) == (0, "accounts", "HISTORY")
+    assert difference.field == "generated_wh[671]"
+
+
 def test_a_trade_left_out_is_found(tmp_path, monkeypatch):
     original = Scribe.trades
 
@@ -182,6 +233,8 @@ def test_a_rule_in_a_version_that_the_auditor_lacks_is_not_executed(tmp_path, mo
         ("standing.learning_rate=0.5", "standing"),
         ("upper_orders=[]", "trigger"),
         ("sites.added_pv_share=1.0", "accounts"),
+        ("ledger.mode=hashes", "rules"),
+        ("standing.admission_threshold=0.31", "rules"),
     ],
 )
 def test_other_rules_are_refused_by_their_hash(day, capsys, setting, contract):
