@@ -45,6 +45,7 @@ from envs.types import (
 )
 from envs.world import World, build_world
 from ledger.audit import Execution, Expected, Impossible, Sealed
+from ledger.consensus.base import SETTINGS_MARK
 from ledger.params import genesis_body
 from ledger.proposal import history_drafts
 from ledger.records import Draft, Kind, Record
@@ -110,13 +111,14 @@ class Market:
     def _begin(self, block: Sealed) -> Execution:
         """Takes day, seed and length of the episode from the genesis block; what else it says is the scenario's."""
         name, time_s = only(block, Kind.GENESIS, "rules").body[:2]
-        episode = name.rsplit(b"/", 3)[1:]
-        if len(episode) != 3 or not all(part.isdigit() for part in episode):
-            raise Impossible("rules", Kind.GENESIS, f"name {name!r}", "scenario/seed/episode/periods")
+        run, *digest = name.rsplit(SETTINGS_MARK, 1)
+        episode = run.rsplit(b"/", 3)[1:]
+        if len(episode) != 3 or not digest or not all(part.isdigit() for part in episode):
+            raise Impossible("rules", Kind.GENESIS, f"name {name!r}", "scenario/seed/episode/periods#settings")
         self.last_period = int(episode[-1])
         self.state.day[:] = day = time_s // 86_400
         authority = self.roster.authority
-        due = b"/".join((self.world.scenario.name.encode(), *episode))
+        due = b"/".join((self.world.scenario.name.encode(), *episode)) + SETTINGS_MARK + digest[0]
         body = genesis_body(params_of(self.world), due, day * 86_400, authority.public_key)
         expected = [Expected("rules", Kind.GENESIS, authority.address, 0, body)]
         return Execution("rules", frozenset((Kind.GENESIS,)), expected)

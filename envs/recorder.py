@@ -9,6 +9,7 @@ reading of its event, the Atx one block later. Closing blocks bring home what is
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from hashlib import sha256
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from envs.types import HOURS, PPM, WEEK, Ints, Plan, Quotes, Stage, State, Trace
 from envs.world import World
 from ledger.chain import Chain
 from ledger.change import Refusal
+from ledger.consensus.base import SETTINGS_MARK
 from ledger.lottery import Lottery
 from ledger.params import BUSINESSES, DISPATCH, Params
 from ledger.records import Draft
@@ -54,6 +56,11 @@ def params_of(world: World) -> Params:
         period_s=round(HOURS * 3600),
         siblings=tuple((name, rules[name]) for name in BUSINESSES if name != DISPATCH and rules[name] is not None),
     )
+
+
+def settings_digest(world: World) -> bytes:
+    """16 hex digits for all settings: runs of other settings have other ledger ids. Who plays is no setting."""
+    return sha256(world.scenario.model_dump_json().encode()).hexdigest()[:16].encode()
 
 
 def week_before(world: World, day: int) -> tuple[Ints, Ints]:
@@ -95,7 +102,8 @@ class Recorder:
 
     def _open(self, state: State, b: int, who: np.ndarray, helped: np.ndarray, periods: int) -> _Book:
         world, roster, params = self.world, roster_of(self.world), params_of(self.world)
-        name = f"{world.scenario.name}/{int(state.seed[b])}/{int(state.episode[b])}/{periods}".encode()
+        run = f"{world.scenario.name}/{int(state.seed[b])}/{int(state.episode[b])}/{periods}".encode()
+        name = run + SETTINGS_MARK + settings_digest(world)
         history = week_before(world, int(state.day[b]))
         start_s = int(state.day[b]) * 86_400
         scribe = Scribe(world, roster)

@@ -75,8 +75,8 @@ class Chain:
         authority.
 
         history: int64 arrays of Wh, [len(roster), <= window]. `name` tells chains with the same settings and
-        time apart (scenario, seed, episode): it enters the chain id. LedgerFault when a record is not
-        allowed.
+        time apart (scenario, seed, episode): it enters the chain id, and the draws up to a "#". LedgerFault when a
+        record is not allowed.
         """
         body = genesis_body(params, name, time_s, roster.authority.public_key)
         drafts = [Draft(Kind.GENESIS, AUTHORITY, 0, body)]

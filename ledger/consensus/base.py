@@ -17,6 +17,7 @@ FALLBACK_TAG = b"gridpact/fbk"
 TURN_TAG = b"gridpact/trn"
 SEED_TAG = b"gridpact/seed"
 FIRST_SEED_TAG = b"gridpact/seed/0"
+SETTINGS_MARK = b"#"  # in a ledger's name: what follows tells runs of other settings apart, and draws nobody
 MISSES_BEFORE_FALLBACK = 3
 HASH_SPACE = 1 << 256
 EXPECTED_WINS = 6  # paper 000, eq. 4: gamma * sum(w) = 6 * Hmax
@@ -38,9 +39,10 @@ def first_seed(name: bytes, time_s: int, salt: bytes = b"") -> bytes:
     """The seed of the genesis block, from the ledger's name and time alone; `salt` tells its chains' draws apart.
 
     Not from the chain id: runs that differ only in what is signed draw the same producers, as does a run
-    that keeps no ledger.
+    that keeps no ledger. Nor from what follows the name's last SETTINGS_MARK.
     """
-    seed = sha256(FIRST_SEED_TAG + time_s.to_bytes(32, "big") + name).digest()
+    drawn = name.rsplit(SETTINGS_MARK, 1)[0]
+    seed = sha256(FIRST_SEED_TAG + time_s.to_bytes(32, "big") + drawn).digest()
     return sha256(FIRST_SEED_TAG + seed + salt).digest() if salt else seed
 
 

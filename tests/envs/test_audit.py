@@ -16,6 +16,7 @@ from ledger.audit import audit_file
 from ledger.chain import Chain
 from ledger.records import Draft, Kind
 from ledger.roster import AUTHORITY
+from ledger.store import Store
 from ledger.verify import verify_file
 from tests.envs.play import by_rules, core_of, episode
 
@@ -158,6 +159,21 @@ def test_a_ledger_kept_under_other_settings_is_refused(day, setting, field):
     report = audit_file(day, [executors(SCENARIO, [setting])])
     assert report.blocks == 0
     assert str(report.difference).startswith(f"block 0, record 0: rules: GENESIS {field}")
+
+
+def test_runs_of_other_settings_are_other_ledgers_with_the_same_draws(tmp_path):
+    """Their headers convict nobody of having signed two blocks of one height; seeds stay comparable."""
+    ids, producers = [], []
+    for number, scale in enumerate((1.0, 1.0, 2.0)):
+        path = play(tmp_path / f"{number}.sqlite", "tiny", {"reward": {"eno_scale": scale}}, 6)
+        with Store.open(path) as store:
+            headers = [block.header for block in store.blocks()]
+        ids.append({header.chain_id for header in headers})
+        producers.append([header.producer for header in headers])
+    assert ids[0] == ids[1]
+    assert not ids[0] & ids[2]
+    assert len(set(producers[0])) > 1
+    assert producers[0] == producers[1] == producers[2]
 
 
 def test_an_authority_that_is_not_the_scenarios_is_refused(tmp_path, monkeypatch):
