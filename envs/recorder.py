@@ -109,7 +109,7 @@ class Recorder:
         scribe = Scribe(world, roster)
         if self.mode == "off":
             return _Book(b, scribe, None, Lottery(params, roster, history, name, start_s), who, helped)
-        store = Store.create(self.path) if self.path is not None else None
+        store = Store.create(self.path, world.scenario.ledger.durability) if self.path is not None else None
         chain = Chain.create(params, roster, history, [*scribe.contracts(), *scribe.sites()], start_s, name, store)
         chain.path_list = scribe.path_list.of
         return _Book(b, scribe, chain, None, who, helped, store)

@@ -55,6 +55,12 @@ class Store:
             raise StoreError(f"{path} cannot be written: {error}") from error
         return cls(connection, path, True)
 
+    @property
+    def synchronous(self) -> int:
+        """SQLite's level in force: 1 normal, 2 full."""
+        level: int = self._connection.execute("PRAGMA synchronous").fetchone()[0]
+        return level
+
     @classmethod
     def open(cls, path: str | Path) -> Store:
         """An existing file, to read; StoreError when it is missing or no ledger."""

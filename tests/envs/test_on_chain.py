@@ -98,6 +98,16 @@ def test_a_day_on_which_nothing_can_be_traded_still_seals_blocks(tmp_path):
     assert sum(int((t.stage.cause > 0).sum()) for t in traces) == 0
 
 
+@pytest.mark.parametrize(("durability", "synchronous"), [("full", 2), ("normal", 1)])
+def test_a_ledger_is_as_durable_as_the_scenario_says(tmp_path, durability, synchronous):
+    core = core_of("tiny", {"ledger": {"durability": durability}}, 2, str(tmp_path / "run.sqlite"))
+    core.reset(np.zeros(1, np.uint64))
+    store = core.recorder.books[0].store
+    assert store is not None
+    assert store.synchronous == synchronous
+    core.recorder.abandon()
+
+
 def test_a_file_needs_one_world_and_a_ledger(tmp_path):
     for overrides, seeds in (({"ledger": {"mode": "off"}}, (1,)), ({}, (1, 2))):
         core = core_of("tiny", overrides, 2, str(tmp_path / "x.sqlite"))
