@@ -11,7 +11,7 @@ NAMES = sorted(path.stem for path in Path(__file__).parent.glob("*.py") if not p
 
 HEAD = """# Markets checked against theory and published tables
 
-Made by `python -m evaluation.reproductions --out docs/markets.md`; deterministic, several minutes
+Made by `python -m evaluation.reproductions --out docs/markets.md`; deterministic, about nine minutes
 of one core. Paper 003's table for other data (layouts of UCI ElectricityLoadDiagrams and NREL's PV sets):
 `python -m evaluation.reproductions.paper_003_auction --load FILE --pv FILE FILE FILE FILE`.
 
