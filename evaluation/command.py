@@ -131,3 +131,24 @@ def answered(prog: str, work: Callable[[], None]) -> int:
         print(f"{prog}: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+Study = Callable[[Scenario, Mapping[str, str], Sequence[int], str], str]  # scenario, policies, seeds, game → Markdown
+
+
+def study_command(
+    prog: str, about: str | None, study: Study, seeds: int, of_what: str, words: Sequence[str] | None
+) -> int:
+    """The command of a study that prints its tables; 0, or 2 where the command or a setting cannot be."""
+    made = Parser(prog=prog, description=about)
+    add_scenario(made, "rural_day")
+    add_seeds(made, seeds, of_what)
+    add_players(made)
+    made.add_argument("--out", type=Path, metavar="FILE", help="write the tables to this file, not to the screen")
+    asked = made.parse_args(words)
+
+    def work() -> None:
+        text = study(scenario_of(asked), policies_of(asked.policy), seeds_of(asked), asked.game)
+        print_or_write(text, asked.out)
+
+    return answered(prog, work)

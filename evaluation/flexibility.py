@@ -7,27 +7,15 @@ fixing a baseline, with households that file what they expect and with household
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from envs.phases.trigger import BASELINES
 from envs.settings import Scenario, load_scenario
 from envs.types import CAUSES
 from envs.world import World, build_world
-from evaluation.command import (
-    Parser,
-    add_players,
-    add_scenario,
-    add_seeds,
-    answered,
-    policies_of,
-    print_or_write,
-    scenario_of,
-    seeds_of,
-)
+from evaluation.command import study_command
 from evaluation.figures.style import time_of
 from evaluation.measures.base import currency, kwh, planning_excess
 from evaluation.statistics import estimate
@@ -158,25 +146,9 @@ def study(scenario: Scenario, policies: Mapping[str, str], seeds: Sequence[int],
     return "\n".join(lines)
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command line."""
-    made = Parser(prog="python -m evaluation.flexibility", description=__doc__)
-    add_scenario(made, "rural_day")
-    add_seeds(made, 10, "days of each kind")
-    add_players(made)
-    made.add_argument("--out", type=Path, metavar="FILE", help="write the tables to this file, not to the screen")
-    return made
-
-
 def main(words: Sequence[str] | None = None) -> int:
     """Command line; 0, or 2 where the command or a setting cannot be."""
-    asked = parser().parse_args(words)
-
-    def work() -> None:
-        text = study(scenario_of(asked), policies_of(asked.policy), seeds_of(asked), asked.game)
-        print_or_write(text, asked.out)
-
-    return answered("python -m evaluation.flexibility", work)
+    return study_command("python -m evaluation.flexibility", __doc__, study, 10, "days of each kind", words)
 
 
 if __name__ == "__main__":

@@ -10,11 +10,9 @@ tried sizes are hosted.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -24,17 +22,7 @@ from envs.core import Core
 from envs.settings import Scenario, load_scenario
 from envs.types import Bools, Trace
 from envs.world import build_world
-from evaluation.command import (
-    Parser,
-    add_players,
-    add_scenario,
-    add_seeds,
-    answered,
-    policies_of,
-    print_or_write,
-    scenario_of,
-    seeds_of,
-)
+from evaluation.command import study_command
 from evaluation.measures.base import LOAD_FLOOR, VOLT_FLOOR, currency
 from evaluation.playing import periods
 from evaluation.words import number
@@ -177,25 +165,11 @@ def study(scenario: Scenario, policies: Mapping[str, str], seeds: Sequence[int],
     return "\n".join(lines)
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command line."""
-    made = Parser(prog="python -m evaluation.hosting", description=__doc__)
-    add_scenario(made, "rural_day")
-    add_seeds(made, 16, "days played at each size, together")
-    add_players(made)
-    made.add_argument("--out", type=Path, metavar="FILE", help="write the table to this file, not to the screen")
-    return made
-
-
 def main(words: Sequence[str] | None = None) -> int:
     """Command line; 0, or 2 where the command or a setting cannot be."""
-    asked = parser().parse_args(words)
-
-    def work() -> None:
-        text = study(scenario_of(asked), policies_of(asked.policy), seeds_of(asked), asked.game)
-        print_or_write(text, asked.out)
-
-    return answered("python -m evaluation.hosting", work)
+    return study_command(
+        "python -m evaluation.hosting", __doc__, study, 16, "days played at each size, together", words
+    )
 
 
 if __name__ == "__main__":

@@ -139,8 +139,7 @@ def _quote(
                     reach += _of_appliances(
                         equipment, way, periods, b, i, period, first[b], rebound, set_points, stores
                     )
-                reach = max(reach - claimed, 0.0)
-                total = np.int64(np.floor(reach * a[FLEX_SHARE] * HOURS))
+                total = np.int64(np.floor(max(reach - claimed, 0.0) * a[FLEX_SHARE] * HOURS))
                 block_wh[b, r, i, 0] = total // 2
                 block_wh[b, r, i, 1] = total - total // 2
                 first_price = a[FLEX_DOWN] if way < 0 else a[FLEX_UP]
