@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from . import show
 from .access import AccessFault
-from .audit import AuditError, audit_file, load_factories
+from .audit import AuditError, Report, audit_file, load_factories
 from .checkpoint import Checkpoint
 from .consistency import compare
 from .export import export_chain, import_chain
@@ -69,6 +69,13 @@ def verify(options: argparse.Namespace) -> int:
     return _judge(verify_file(options.path, not options.open, options.head, checkpoint, CORES), options.json)
 
 
+def _print_audit(verdict: Verdict, report: Report) -> None:
+    difference = None if report.difference is None else asdict(report.difference)
+    view = {"sound": verdict.sound and difference is None, "fault": verdict.fault, "difference": difference}
+    view |= {"blocks": report.blocks, "head": verdict.head, "signing": verdict.signing, "closed": verdict.closed}
+    _print_json("audit", view | {"contracts": list(report.contracts), "findings": list(report.findings)})
+
+
 def audited(options: argparse.Namespace) -> int:
     """Verify a file, then execute its rules again."""
     try:
@@ -79,14 +86,15 @@ def audited(options: argparse.Namespace) -> int:
         raise AuditError(str(error)) from error
     verdict = verify_file(options.path, not options.open, options.head, cores=CORES)
     if not verdict.sound:
-        return _judge(verdict, options.json)
+        if options.json:
+            _print_audit(verdict, Report(None, 0, ()))  # nothing was executed
+        else:
+            print(verdict.fault)
+        return 1
     report = audit_file(options.path, executors)
     difference = report.difference
     if options.json:
-        found = None if difference is None else asdict(difference)
-        view = {"sound": difference is None, "difference": found, "blocks": report.blocks, "head": verdict.head}
-        view |= {"signing": verdict.signing, "closed": verdict.closed}
-        _print_json("audit", view | {"contracts": list(report.contracts), "findings": list(report.findings)})
+        _print_audit(verdict, report)
     elif difference is None:
         executed = f"{report.blocks} blocks executed again ({', '.join(report.contracts)})"
         print(f"follows: {executed}, {_assurance(verdict)}")

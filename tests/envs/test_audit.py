@@ -283,4 +283,9 @@ def test_a_file_that_does_not_verify_is_not_executed(day, tmp_path, capsys):
     import_module("sqlite3").connect(path, isolation_level=None).execute("DELETE FROM blocks WHERE number > 90")
     capsys.readouterr()
     assert main(["audit", str(path), "--config", SCENARIO]) == 1
-    assert "CLOSING" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "CLOSING" in told
+    assert main(["audit", str(path), "--config", SCENARIO, "--json"]) == 1
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["schema"], answer["sound"], answer["fault"]) == ("gridpact/audit/2", False, told.strip())
+    assert (answer["difference"], answer["blocks"], answer["contracts"]) == (None, 0, [])
