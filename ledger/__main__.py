@@ -1,7 +1,8 @@
 """Command line: `python -m ledger verify | audit | show | view | proof | check-proof | consistency | export | import`.
 
 Exit status: 0 sound, proven, consistent or shown; 1 a fault in the ledger, a proof that fails, two chains that fork;
-2 no such file, no ledger, or a wrong command. Errors are one line.
+2 no such file, no ledger, or a wrong command. Errors are one line. With `--json` every answer is JSON on standard
+output, errors too (`gridpact/error`).
 """
 
 from __future__ import annotations
@@ -10,12 +11,28 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
-from . import commands
+from . import commands, proof_commands
+from .answers import print_json
 from .audit import AuditError
 from .checkpoint import CheckpointError
 from .params import BUSINESSES
 from .store import StoreError
+
+
+class _WrongCommand(Exception):
+    """Arguments that a parser refuses."""
+
+    def __init__(self, parser: argparse.ArgumentParser, message: str) -> None:
+        super().__init__(message)
+        self.parser = parser
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Leave it to `main` to say it as text or as JSON."""
+        raise _WrongCommand(self, message)
 
 
 def _hex(size: int, what: str) -> commands.Parse:
@@ -48,8 +65,17 @@ def _add_what(shown: argparse.ArgumentParser) -> None:
     shown.add_argument("--chain", choices=BUSINESSES, help="of which business the --block is (dispatch)")
 
 
+def _add_trusted(check: argparse.ArgumentParser) -> None:
+    """What a proof is held against."""
+    check.add_argument("file")
+    trusted = check.add_mutually_exclusive_group(required=True)
+    trusted.add_argument("--head", type=_hash, help="hash of the record's block or a later one")
+    trusted.add_argument("--checkpoint", help="a checkpoint file; needs --authority")
+    check.add_argument("--authority", type=_hex(33, "a public key"), help="the authority's public key")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m ledger", description="Verify, show and prove a ledger file.")
+    parser = _Parser(prog="python -m ledger", description="Verify, show and prove a ledger file.")
     subparsers = parser.add_subparsers(dest="command", required=True)
 
     def command(name: str, run: commands.Command, text: str) -> argparse.ArgumentParser:
@@ -60,7 +86,6 @@ def _parser() -> argparse.ArgumentParser:
 
     verify = command("verify", commands.verify, "check every hash, signature, link and draw from genesis on")
     verify.add_argument("path")
-    verify.add_argument("--checkpoint", help="a checkpoint file that the chain must pass through")
     audit = command(
         "audit", commands.audited, "verify, then execute the rules again from the recorded orders and readings"
     )
@@ -75,15 +100,10 @@ def _parser() -> argparse.ArgumentParser:
     seen = view.add_mutually_exclusive_group(required=True)
     seen.add_argument("--block", type=int, help="the blocks of this height")
     seen.add_argument("--event", type=int, help="the records of one dispatch event")
-    proof = command("proof", commands.proof, "print a stand-alone proof of one record (always JSON)")
+    proof = command("proof", proof_commands.proof, "print a stand-alone proof of one record (always JSON)")
     proof.add_argument("record", type=_hash, help="the record's id")
     proof.add_argument("path")
-    check = command("check-proof", commands.checked_proof, "check a proof against a header hash that you trust")
-    check.add_argument("file")
-    trusted = check.add_mutually_exclusive_group(required=True)
-    trusted.add_argument("--head", type=_hash, help="hash of the record's block or a later one")
-    trusted.add_argument("--checkpoint", help="a checkpoint file; needs --authority")
-    check.add_argument("--authority", type=_hex(33, "a public key"), help="the authority's public key")
+    _add_trusted(command("check-proof", proof_commands.checked_proof, "check a proof against a hash that you trust"))
     consistency = command("consistency", commands.consistency, "whether one ledger file begins the other")
     consistency.add_argument("path")
     consistency.add_argument("other")
@@ -96,24 +116,43 @@ def _parser() -> argparse.ArgumentParser:
     for judging in (verify, audit, imported):
         judging.add_argument("--open", action="store_true", help="accept a chain that has not been closed yet")
         judging.add_argument("--head", type=_hash, help="the head hash that the chain must have")
+        judging.add_argument("--checkpoint", help="a checkpoint file that the chain must pass through")
     return parser
+
+
+def _parse(words: Sequence[str]) -> argparse.Namespace:
+    """The options; the process ends with status 2 where they are none."""
+    parser = _parser()
+    try:
+        options = parser.parse_args(words)
+        if options.command == "check-proof" and (options.checkpoint is None) != (options.authority is None):
+            parser.error("--checkpoint and --authority go together")
+        if options.command == "show" and options.chain is not None and options.block is None:
+            parser.error("--chain says of which business a block is: it goes with --block")
+    except _WrongCommand as wrong:
+        if "--json" in words:
+            print_json("error", {"command": words[0], "error": str(wrong)})
+        else:
+            wrong.parser.print_usage(sys.stderr)
+            print(f"{wrong.parser.prog}: error: {wrong}", file=sys.stderr)
+        raise SystemExit(2) from wrong
+    return options
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; the exit status."""
-    parser = _parser()
-    options = parser.parse_args(arguments)
-    if options.command == "check-proof" and (options.checkpoint is None) != (options.authority is None):
-        parser.error("--checkpoint and --authority go together")
-    if options.command == "show" and options.chain is not None and options.block is None:
-        parser.error("--chain says of which business a block is: it goes with --block")
+    options = _parse(sys.argv[1:] if arguments is None else arguments)
     try:
         status: int = options.run(options)
     except BrokenPipeError:  # the reader of a pipe has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (StoreError, CheckpointError, AuditError, OSError) as error:
-        print(str(error).replace("\n", " "), file=sys.stderr)
+        message = str(error).replace("\n", " ")
+        if options.json:
+            print_json("error", {"command": options.command, "error": message})
+        else:
+            print(message, file=sys.stderr)
         return 2
     return status
 

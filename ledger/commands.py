@@ -1,24 +1,22 @@
-"""What the commands do: run, print, and the exit status. Every JSON answer names its schema."""
+"""What the commands do: run, print, and the exit status. JSON answers are those of `answers.SCHEMAS`."""
 
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Callable
 from dataclasses import asdict
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from . import show
 from .access import AccessFault
+from .answers import print_json
 from .audit import AuditError, Report, audit_file, load_factories
 from .checkpoint import Checkpoint
 from .consistency import compare
 from .export import export_chain, import_chain
 from .identity import display_address
 from .params import DISPATCH
-from .proofs import FORMAT, ProofError, check_proof, prove_in_store
-from .store import Store, StoreError
+from .store import Store
 from .verify import CORES, Verdict, verify_file
 from .view import view
 
@@ -27,30 +25,15 @@ Parse = Callable[[str], bytes]
 LAST: Final = object()  # the height of the last block; no number, so that none means it
 
 
-VERSIONS = {
-    "verdict": 2,
-    "audit": 2,
-    "overview": 2,
-    "block": 2,
-    "event": 2,
-    "proof-verdict": 3,
-    "consistency": 2,
-}
-
-
-def _print_json(schema: str, values: dict[str, Any]) -> None:
-    print(json.dumps({"schema": f"gridpact/{schema}/{VERSIONS.get(schema, 1)}"} | values))
-
-
 def _assurance(verdict: Verdict) -> str:
     """Who answers for what is recorded, and whether the tail could be missing."""
     signed = "without signatures" if verdict.signing == "none" else f"signed by {verdict.signing}"
     return f"{signed}, {'closed' if verdict.closed else 'open'}"
 
 
-def _judge(verdict: Verdict, as_json: bool) -> int:
+def _judge(verdict: Verdict, as_json: bool, schema: str = "verdict", **more: str | None) -> int:
     if as_json:
-        _print_json("verdict", {"sound": verdict.sound} | asdict(verdict))
+        print_json(schema, {"sound": verdict.sound} | asdict(verdict) | more)
     elif verdict.sound:
         counts = f"{verdict.blocks} blocks, {verdict.records} records, {verdict.events} events"
         print(f"sound: {counts}, {_assurance(verdict)}")
@@ -65,15 +48,26 @@ def _judge(verdict: Verdict, as_json: bool) -> int:
 
 def verify(options: argparse.Namespace) -> int:
     """Check a whole file."""
-    checkpoint = None if options.checkpoint is None else Checkpoint.read(options.checkpoint)
-    return _judge(verify_file(options.path, not options.open, options.head, checkpoint, CORES), options.json)
+    return _judge(_verified(options), options.json)
+
+
+def _verified(options: argparse.Namespace) -> Verdict:
+    return verify_file(options.path, not options.open, options.head, _checkpoint(options), CORES)
+
+
+def _checkpoint(options: argparse.Namespace) -> Checkpoint | None:
+    return None if options.checkpoint is None else Checkpoint.read(options.checkpoint)
 
 
 def _print_audit(verdict: Verdict, report: Report) -> None:
-    difference = None if report.difference is None else asdict(report.difference)
-    view = {"sound": verdict.sound and difference is None, "fault": verdict.fault, "difference": difference}
-    view |= {"blocks": report.blocks, "head": verdict.head, "signing": verdict.signing, "closed": verdict.closed}
-    _print_json("audit", view | {"contracts": list(report.contracts), "findings": list(report.findings)})
+    found = report.difference
+    view = {
+        "sound": verdict.sound and found is None, "fault": verdict.fault,
+        "difference": None if found is None else asdict(found), "blocks": report.blocks,
+        "contracts": report.contracts, "findings": report.findings,
+        "head": verdict.head, "signing": verdict.signing, "closed": verdict.closed,
+    }  # fmt: skip
+    print_json("audit", view)
 
 
 def audited(options: argparse.Namespace) -> int:
@@ -84,7 +78,7 @@ def audited(options: argparse.Namespace) -> int:
         raise
     except ValueError as error:  # the scenario is refused by the executors' own settings
         raise AuditError(str(error)) from error
-    verdict = verify_file(options.path, not options.open, options.head, cores=CORES)
+    verdict = _verified(options)
     if not verdict.sound:
         if options.json:
             _print_audit(verdict, Report(None, 0, ()))  # nothing was executed
@@ -124,7 +118,7 @@ def shown(options: argparse.Namespace) -> int:
     finally:
         store.close()
     if options.json:
-        _print_json(schema, view)
+        print_json(schema, view)
     else:
         print(show.render(view))
     return 0
@@ -137,68 +131,16 @@ def viewed(options: argparse.Namespace) -> int:
         seen = view(store, options.node, options.block, options.event)
     except AccessFault as fault:
         if options.json:
-            _print_json("view", {"proven": False, "fault": str(fault)})
+            print_json("view", {"proven": False, "fault": str(fault)})
         else:
             print(f"not proven: {fault}")
         return 1
     finally:
         store.close()
     if options.json:
-        _print_json("view", seen)
+        print_json("view", {"proven": True} | seen)
     else:
         print(show.render(seen))
-    return 0
-
-
-def proof(options: argparse.Namespace) -> int:
-    """The proof of a record, JSON with or without --json."""
-    store = Store.open(options.path)
-    try:
-        print(json.dumps(prove_in_store(store, options.record)))
-    except ProofError as error:  # the ledger can be read, but it has no such record
-        raise StoreError(f"{options.path}: {error}") from error
-    finally:
-        store.close()
-    return 0
-
-
-def _trusted(options: argparse.Namespace) -> bytes:
-    if options.checkpoint is None:
-        head: bytes = options.head
-        return head
-    checkpoint = Checkpoint.read(options.checkpoint)
-    if not checkpoint.is_signed_by(options.authority):
-        raise ProofError("the authority did not sign this checkpoint")
-    return checkpoint.block_hash
-
-
-def checked_proof(options: argparse.Namespace) -> int:
-    """Whether a proof holds under a trusted header."""
-    try:
-        value = json.loads(Path(options.file).read_bytes())
-    except (ValueError, RecursionError) as error:
-        raise StoreError(f"{options.file} is no proof of format {FORMAT}: {type(error).__name__}") from error
-    try:
-        proven = check_proof(value, _trusted(options))
-    except ProofError as error:
-        if options.json:
-            _print_json("proof-verdict", {"proven": False, "fault": str(error)})
-        else:
-            print(f"not proven: {error}")
-        return 1
-    record = proven.record
-    view = {
-        "proven": True, "fault": None, "id": record.id.hex(), "kind": record.kind.name, "block": proven.height,
-        "sender": display_address(record.sender), "signed": proven.signed, "trusted_block": proven.trusted_height,
-        "chain": proven.business,
-        "fields": show.body_fields(record.kind, record.body, {}),
-    }  # fmt: skip
-    if options.json:
-        _print_json("proof-verdict", view)
-    else:
-        signed = f"signed by {view['sender']}" if proven.signed else f"said, unsigned, by {view['sender']}"
-        print(f"proven: {record.kind.name} {record.id.hex()} is in {proven.business} block {proven.height}")
-        print(f"{signed}; trusted through block {proven.trusted_height}")
     return 0
 
 
@@ -214,7 +156,7 @@ def consistency(options: argparse.Namespace) -> int:
     finally:
         store.close()
     if options.json:
-        _print_json("consistency", {"consistent": found.consistent} | asdict(found))
+        print_json("consistency", {"consistent": found.consistent} | asdict(found))
     else:
         where = f"{found.fork_business or 'unknown'} block {found.fork_height}"
         place = "" if found.fork_height is None else f", first difference in {where}"
@@ -232,7 +174,7 @@ def exported(options: argparse.Namespace) -> int:
     finally:
         store.close()
     if options.json:
-        _print_json("export", {"blocks": blocks, "target": options.target})
+        print_json("export", {"blocks": blocks, "target": options.target})
     else:
         print(f"{blocks} blocks written to {options.target}")
     return 0
@@ -240,5 +182,6 @@ def exported(options: argparse.Namespace) -> int:
 
 def imported(options: argparse.Namespace) -> int:
     """Verify an exported chain and store it."""
-    verdict = import_chain(options.source, options.target, closed=not options.open, head=options.head, cores=CORES)
-    return _judge(verdict, options.json)
+    anchor = _checkpoint(options)
+    verdict = import_chain(options.source, options.target, not options.open, options.head, anchor, CORES)
+    return _judge(verdict, options.json, "import", target=options.target if verdict.sound else None)

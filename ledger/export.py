@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from .checkpoint import Checkpoint
 from .encoding import MAX_BYTES
 from .store import Store, StoreError
 from .verify import Verdict, verify_rows
@@ -64,8 +65,9 @@ def exported_rows(source: str | Path) -> Iterator[tuple[int, bytes]]:
 
 
 def import_chain(
-    source: str | Path, target: str | Path, closed: bool = True, head: bytes | None = None, cores: int = 1
-) -> Verdict:
+    source: str | Path, target: str | Path, closed: bool = True, head: bytes | None = None,
+    checkpoint: Checkpoint | None = None, cores: int = 1,
+) -> Verdict:  # fmt: skip
     """Verify an exported chain and, if it is sound, write it to the new ledger file `target`.
 
     Nothing is written for an unsound chain. StoreError where `source` is no exported chain or `target` exists.
@@ -74,7 +76,7 @@ def import_chain(
     if target.exists():
         raise StoreError(f"{target} exists; a ledger is never written over")
     next(exported_rows(source), None)  # no exported chain at all: an error, not a verdict
-    verdict = verify_rows(exported_rows(source), closed, head, cores=cores)
+    verdict = verify_rows(exported_rows(source), closed, head, checkpoint, cores)
     if not verdict.sound:
         return verdict
     partial = target.with_name(f"{target.name}.partial")

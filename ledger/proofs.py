@@ -20,6 +20,7 @@ from hashlib import sha256
 from typing import Any
 
 from . import merkle
+from .answers import answer, schema_name
 from .blocks import Block, Header, Submission, parse_header, submission_digest
 from .businesses import business_of
 from .check import submission_roots
@@ -29,7 +30,6 @@ from .params import Signing, chain_id_of, params_of
 from .records import Kind, Record, validate_body
 from .store import Store, StoreError
 
-FORMAT = "gridpact/proof/2"
 MAX_PATH = 64
 MAX_HEADERS = 1 << 20
 
@@ -75,8 +75,7 @@ def prove(blocks: Sequence[Block], record_id: bytes) -> dict[str, Any]:
     headers = [each for each in blocks[number:] if each.header.chain_id == ledger_id and each.header.height >= first]
     if not headers:
         raise ProofError(f"no main block links the block of record {record_id.hex()} yet")
-    return {
-        "format": FORMAT,
+    values = {
         "record": block.records[position].raw.hex(),
         "genesis": encode(genesis.body).hex(),
         "block": block.header_raw.hex(),
@@ -84,6 +83,7 @@ def prove(blocks: Sequence[Block], record_id: bytes) -> dict[str, Any]:
         "inclusion": _path([record.id for record in block.records], position),
         "signature": _signature_part(blocks[: number + 1], position, params_of(genesis.body).signing_mode),
     }
+    return answer("proof", values)
 
 
 def _signature_part(blocks: Sequence[Block], position: int, signing: Signing) -> dict[str, Any] | None:
@@ -118,16 +118,21 @@ def _signature_part(blocks: Sequence[Block], position: int, signing: Signing) ->
 
 
 def prove_in_store(store: Store, record_id: bytes) -> dict[str, Any]:
-    """The proof of a record of a ledger file; StoreError where the file cannot be read."""
+    """The proof of a record of a ledger file; StoreError where the file cannot be read or its proof does not hold."""
     try:
         blocks = list(store.blocks())
         if not blocks or not blocks[0].records or blocks[0].records[0].kind is not Kind.GENESIS:
             raise StoreError(f"{store.path} does not begin with a genesis block")
-        return prove(blocks, record_id)
+        proof = prove(blocks, record_id)
     except (ProofError, StoreError):
         raise
     except (ValueError, IndexError) as error:
         raise StoreError(f"{store.path} holds a block that cannot be read: {error}") from error
+    try:  # what is no proof is not handed out: the file was altered
+        check_proof(proof, sha256(bytes.fromhex(proof["headers"][-1])).digest())
+    except ProofError as error:
+        raise StoreError(f"{store.path} holds the record, but not what proves it: {error}") from error
+    return proof
 
 
 def _need(value: Any, kind: type, name: str) -> Any:
@@ -198,8 +203,8 @@ def check_proof(proof: Any, trusted: bytes) -> Proven:
 
     `proof` may be anything that JSON can hold: a foreign file is refused, it never crashes the checker.
     """
-    if _get(proof, "format", str) != FORMAT:
-        raise ProofError(f"format {proof['format'][:40]!r} is not {FORMAT}")
+    if _get(proof, "schema", str) != schema_name("proof"):
+        raise ProofError(f"schema {proof['schema'][:40]!r} is not {schema_name('proof')}")
     record, genesis = _record(proof.get("record")), _body(proof.get("genesis"), Kind.GENESIS)
     headers, hashes = _headers(_get(proof, "headers", list))
     header, digest = _linked_block(proof.get("block"), headers[0], hashes[0])
