@@ -23,7 +23,8 @@ BLOCK_VERSION = 2
 MAX_RECORDS = 1 << 16
 _BLOCK_TAG = b"gridpact block"
 _VOTE_TAG = b"gridpact vote"
-_TRADED = (Kind.TRADE, Kind.PATHS)
+_TRADED = frozenset((Kind.TRADE, Kind.PATHS))
+_REFUSAL = Kind.REFUSAL
 _SUBMISSION_TAG = b"gridpact submission"
 
 
@@ -146,6 +147,11 @@ class Block:
     def hash(self) -> bytes:
         """SHA-256 of the encoded header."""
         return sha256(self.header_raw).digest()
+
+    @cached_property
+    def refusals(self) -> list[tuple[int, Record]]:
+        """The REFUSAL records and their positions."""
+        return [(position, record) for position, record in enumerate(self.records) if record[1] is _REFUSAL]
 
     def to_bytes(self) -> bytes:
         """The block's canonical bytes."""

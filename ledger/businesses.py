@@ -50,7 +50,7 @@ class BusinessChain:
         self.height, self.head = block.header.height, block.hash
         self.votes_root = rows_root(block.votes)
         self.record_count += len(block.records)
-        self.refused += sum(record.kind is Kind.REFUSAL for record in block.records)
+        self.refused += len(block.refusals)
         if block.header.height:
             self.producers.add(block.header.producer)
         self.nonces.update(nonces)

@@ -39,7 +39,7 @@ Event = dict[Kind, Link]
 
 def refused_producers(block: Block) -> list[bytes]:
     """The producers whose turns before this block came to nothing, in their order."""
-    return [record.body[2] for record in block.records if record.kind is Kind.REFUSAL]
+    return [record.body[2] for _, record in block.refusals]
 
 
 @dataclass

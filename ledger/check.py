@@ -101,9 +101,8 @@ def _check_draw(work: Examination) -> None:
         work.require(stated == (state.authority, 0, 0, NO_HASH), FaultCode.DRAW, "genesis is not the authority's")
         return
     refusals: list[Refusal] = []
-    for position, record in enumerate(work.block.records):
-        if record.kind is Kind.REFUSAL:
-            refusals.append(check_refusal(work, position, record, refusals))
+    for position, record in work.block.refusals:
+        refusals.append(check_refusal(work, position, record, refusals))
     try:
         due = state.draw(refusals)
     except ValueError as error:
@@ -186,6 +185,7 @@ def _check_records(work: Examination) -> None:
     """Record by record: chain, sender, nonce, expiry, then what is particular to its kind."""
     chain, height, nonces = work.state.due, work.block.header.height, work.change.nonces
     chain_id, kinds, earlier = chain.chain_id, chain.kinds, chain.nonces
+    senders, rules = SENDERS, RULES
     roles: dict[bytes, Role | None] = {}  # of the senders met so far
     for position, record in enumerate(work.block.records):
         own_chain_id, kind, sender, nonce, expiry, _, _, _, _ = record
@@ -195,16 +195,17 @@ def _check_records(work: Examination) -> None:
             work.refuse(FaultCode.FOREIGN, f"{kind.name} is not for the {chain.name} chain", position)
         if sender not in roles:
             roles[sender] = _role_in_good_standing(work, position, sender)
-        if roles[sender] not in SENDERS[kind]:
+            nonces[sender] = earlier.get(sender, 0)
+        if roles[sender] not in senders[kind]:
             work.refuse(FaultCode.ROLE, f"{kind.name} is not for {sender.hex()} to write", position)
-        last = nonces[sender] if sender in nonces else earlier.get(sender, 0)
+        last = nonces[sender]
         if nonce <= last:
             work.refuse(FaultCode.NONCE, f"nonce {nonce} after {last}: a replay or out of order", position)
         nonces[sender] = nonce
         if expiry < height:
             work.refuse(FaultCode.EXPIRED, f"expired at height {expiry}", position)
-        if kind in RULES:
-            RULES[kind](work, position, record)
+        if kind in rules:
+            rules[kind](work, position, record)
 
 
 def _role_in_good_standing(work: Examination, position: int, sender: bytes) -> Role | None:

@@ -103,9 +103,10 @@ def _check_verification(work: Examination, position: int, record: Record) -> Non
     period, rows = record.body
     last = state.last_period if change.last_period is None else change.last_period
     work.require(period > last, FaultCode.VERIFICATION, f"period {period} was verified before", position)
+    certificates = state.certificates
     energies_wh: dict[bytes, tuple[int, int]] = {}
-    for site, generated_wh, consumed_wh, *_ in rows:
-        if site not in state.certificates or site in energies_wh:
+    for site, generated_wh, consumed_wh, _, _ in rows:
+        if site not in certificates or site in energies_wh:
             work.refuse(FaultCode.VERIFICATION, f"{site.hex()} is unknown or doubled", position)
         if generated_wh > MAX_PERIOD_WH or consumed_wh > MAX_PERIOD_WH:
             work.refuse(FaultCode.VERIFICATION, f"more than {MAX_PERIOD_WH} Wh in a period", position)
@@ -116,12 +117,12 @@ def _check_verification(work: Examination, position: int, record: Record) -> Non
 
 def _check_reading(work: Examination, position: int, record: Record) -> None:
     """One reading a site and period: what was metered once can't be sold twice."""
-    period, change = record.body[0], work.change
-    last = change.readings.get(record.sender, work.state.readings.get(record.sender, -1))
+    period, sender, readings = record.body[0], record.sender, work.change.readings
+    last = readings[sender] if sender in readings else work.state.readings.get(sender, -1)
     if period <= last:
-        detail = f"{record.sender.hex()} reported period {last} before, and now {period}"
+        detail = f"{sender.hex()} reported period {last} before, and now {period}"
         work.refuse(FaultCode.DOUBLE_READING, detail, position)
-    change.readings[record.sender] = period
+    readings[sender] = period
 
 
 def _check_equivocation(work: Examination, position: int, record: Record) -> None:
@@ -154,10 +155,11 @@ def _check_ballot(work: Examination, position: int, record: Record) -> None:
 
 
 def _check_credit(work: Examination, position: int, record: Record) -> None:
-    for site, credit_ppm, *_ in record.body[1]:
-        if site not in work.state.certificates or credit_ppm > MAX_SHARE_PPM:
+    certificates, credits = work.state.certificates, work.change.credits
+    for site, credit_ppm, _ in record.body[1]:
+        if site not in certificates or credit_ppm > MAX_SHARE_PPM:
             work.refuse(FaultCode.CREDIT, f"{site.hex()}: unknown, or more than {MAX_SHARE_PPM} ppm", position)
-        work.change.credits[site] = credit_ppm
+        credits[site] = credit_ppm
 
 
 def _check_link(work: Examination, position: int, record: Record) -> None:

@@ -55,7 +55,7 @@ def _head(size: int, short_tag: int, long_tag: int) -> bytes:
 
 _KEPT = 256  # sizes whose heads are made once: signatures and a period's rows are below it
 _BYTES_HEADS = tuple(_head(size, 0xA0, 0xE0) for size in range(_KEPT))
-_LIST_HEADS = tuple(_head(size, 0xC0, 0xE8) for size in range(_KEPT))
+LIST_HEADS = tuple(_head(size, 0xC0, 0xE8) for size in range(_KEPT))
 
 
 class _Integers(dict[int, bytes]):
@@ -78,7 +78,7 @@ INTEGERS = _Integers()
 
 def list_head(size: int) -> bytes:
     """The first bytes of a list of `size` items, which follow."""
-    return _LIST_HEADS[size] if size < _KEPT else _head(size, 0xC0, 0xE8)
+    return LIST_HEADS[size] if size < _KEPT else _head(size, 0xC0, 0xE8)
 
 
 def byte_string(value: bytes) -> bytes:

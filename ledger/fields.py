@@ -10,12 +10,20 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
-from .encoding import INTEGERS, Body, EncodingError, byte_string, list_head
+from .encoding import INTEGERS, LIST_HEADS, Body, EncodingError, byte_string, list_head
 
 Check = Callable[[Any], bool]
-Encoder = Callable[[Body], bytes]
+
+
+class Encoder(Protocol):
+    """A body's canonical bytes after the parts that stand before it."""
+
+    def __call__(
+        self, body: Body, first: bytes = b"", second: bytes = b"", third: bytes = b"", fourth: bytes = b""
+    ) -> bytes:
+        """SchemaError or EncodingError where the body is not allowed."""
 
 
 class SchemaError(EncodingError):
@@ -125,62 +133,87 @@ def _is_list(variable: str) -> str:
     return f"(type({variable}) is list or type({variable}) is tuple)"
 
 
-def _items_source(variable: str, type_name: str) -> list[str]:
-    """Lines that replace a variable holding a list by the bytes of its items, head first: one pass over them."""
-    sound, encoded = (text.format("item") for text in _ITEMS[type_name])
+def _list_source(variable: str, loop: Sequence[str]) -> list[str]:
+    """Lines that encode a variable holding a list: its head, then a loop over its items."""
     return [
         f"if not {_is_list(variable)}: raise unfit(body)",
-        f"parts = [{encoded} for item in {variable} if {sound}]",
-        f"if len(parts) != len({variable}): raise unfit(body)",
-        f"{variable} = list_head(len(parts)) + b''.join(parts)",
+        f"size = len({variable})",
+        "append(list_heads[size] if size < kept else list_head(size))",
+        *loop,
     ]
+
+
+def _items_source(variable: str, type_name: str) -> list[str]:
+    sound, encoded = (text.format("item") for text in _ITEMS[type_name])
+    return _list_source(variable, [
+        f"for item in {variable}:",
+        f"    if not ({sound}): raise unfit(body)",
+        f"    append({encoded})",
+    ])  # fmt: skip
 
 
 def _rows_source(variable: str, types: Sequence[str]) -> list[str]:
-    """Lines that replace a variable holding rows by their bytes."""
     names = [f"{variable}_{column}" for column in range(len(types))]
-    lines = [f"if not {_is_list('row')} or len(row) != {len(types)}: raise unfit(body)", f"{', '.join(names)}, = row"]
-    parts = [repr(list_head(len(types)))]
-    for name, type_name in zip(names, types, strict=True):
-        more, part = _value_source(name, type_name)
-        lines += more
-        parts.append(part)
-    return [
-        f"if not {_is_list(variable)}: raise unfit(body)",
-        "rows = []",
+    fields = [_Piece(name, type_name, ()) for name, type_name in zip(names, types, strict=True)]
+    return _list_source(variable, [
         f"for row in {variable}:",
-        *(f"    {line}" for line in lines),
-        f"    rows += ({', '.join(parts)})",
-        f"{variable} = list_head(len({variable})) + b''.join(rows)",
-    ]
+        f"    if not {_is_list('row')} or len(row) != {len(types)}: raise unfit(body)",
+        f"    {', '.join(names)}, = row",
+        *(f"    {line}" for line in _pieces_source(fields, [repr(list_head(len(types)))])),
+    ])  # fmt: skip
 
 
-def _value_source(name: str, type_name: str) -> tuple[list[str], str]:
-    """Lines that test a variable, and what stands for its bytes after them."""
-    if type_name in _ITEMS:
-        return _items_source(name, type_name), name
-    sound, encoded = (text.format(name) for text in _SOURCE[type_name])
-    return [f"if not ({sound}): raise unfit(body)"], encoded
+_BETWEEN_CONSTANTS = "', b'"  # two constants side by side are one part
+
+
+class _Piece(NamedTuple):
+    """A variable, its type, and the types of its columns where it holds rows."""
+
+    variable: str
+    type_name: str
+    columns: tuple[str, ...]
+
+
+def _pieces_source(pieces: Sequence[_Piece], parts: list[str]) -> list[str]:
+    """Lines that test variables and add their bytes to `out`, after `parts`: what comes before them."""
+    lines: list[str] = []
+    tests: list[str] = []
+
+    def flush() -> None:
+        lines.extend([f"if not ({' and '.join(tests)}): raise unfit(body)"] if tests else [])
+        whole = ", ".join(parts).replace(_BETWEEN_CONSTANTS, "")
+        lines.extend([f"extend(({whole},))"] if parts else [])
+        tests.clear()
+        parts.clear()
+
+    for variable, type_name, columns in pieces:
+        if type_name in _SOURCE:
+            sound, encoded = (text.format(variable) for text in _SOURCE[type_name])
+            tests.append(sound)
+            parts.append(encoded)
+        else:
+            flush()
+            lines += _rows_source(variable, columns) if columns else _items_source(variable, type_name)
+    flush()
+    return lines
 
 
 def encoder_of(kind: str, fields: Sequence[Field]) -> Encoder:
-    """A function from a kind's body to its canonical bytes.
+    """A function from a kind's body, and parts that stand before it, to those parts and the body's canonical bytes.
 
     It raises SchemaError where the body does not fit the table, EncodingError where an integer or a list is too long.
     """
     names = [f"field_{number}" for number in range(len(fields))]
+    pieces = [_Piece(name, field.type_name, field.column_types) for name, field in zip(names, fields, strict=True)]
     lines = [
         f"if not {_is_list('body')} or len(body) != {len(fields)}: raise unfit(body)",
         f"{', '.join(names)}, = body",
+        *_pieces_source(pieces, ["first", "second", "third", "fourth", repr(list_head(len(fields)))]),
     ]
-    parts = [repr(list_head(len(fields)))]
-    for name, field in zip(names, fields, strict=True):
-        more, part = (
-            (_rows_source(name, field.column_types), name) if field.columns else _value_source(name, field.type_name)
-        )
-        lines += more
-        parts.append(part)
-    lines.append(f"return b''.join(({', '.join(parts)}))")
+    if len(lines) == 4:  # no list among the fields: tests, then all parts at once
+        lines[-1] = lines[-1].replace("extend(", "return b''.join(")
+    else:
+        lines = ["out = []", "append, extend = out.append, out.extend", *lines, "return b''.join(out)"]
 
     def unfit(body: Any) -> SchemaError:
         found = misfit(kind, fields, body)
@@ -188,8 +221,10 @@ def encoder_of(kind: str, fields: Sequence[Field]) -> Encoder:
         return found
 
     scope: dict[str, Any] = {
-        "integers": INTEGERS, "byte_string": byte_string, "list_head": list_head, "unfit": unfit,
+        "integers": INTEGERS, "byte_string": byte_string, "list_head": list_head, "list_heads": LIST_HEADS,
+        "kept": len(LIST_HEADS), "unfit": unfit,
     }  # fmt: skip
-    exec(compile("\n    ".join(["def encode_body(body):", *lines]), f"<encoder of {kind}>", "exec"), scope)
+    source = "\n    ".join(["def encode_body(body, first=b'', second=b'', third=b'', fourth=b''):", *lines])
+    exec(compile(source, f"<encoder of {kind}>", "exec"), scope)
     encoder: Encoder = scope["encode_body"]
     return encoder

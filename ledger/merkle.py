@@ -30,8 +30,8 @@ def root(leaves: Sequence[bytes]) -> bytes:
     level = list(leaves)
     while len(level) > 1:  # promoting an odd last node is the same tree as RFC 6962's split
         odd = level[-1:] if len(level) % 2 else []
-        pairs = zip(level[::2], level[1::2], strict=False)
-        level = [sha256(b"\x01" + left + right).digest() for left, right in pairs] + odd
+        nodes = iter(level)
+        level = [sha256(b"\x01" + left + right).digest() for left, right in zip(nodes, nodes, strict=False)] + odd
     return level[0]
 
 

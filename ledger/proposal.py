@@ -21,7 +21,7 @@ from .check import signed_digest, submission_roots
 from .encoding import Body, encode
 from .identity import sign
 from .params import Signing
-from .records import PREDECESSOR, Draft, Kind, Record
+from .records import PREDECESSOR, Draft, Kind, Record, Row, write_records
 from .roster import AUTHORITY, Roster
 from .state import ChainState
 from .weights import Int64Array
@@ -60,27 +60,24 @@ def make_records(
 ) -> list[Record]:  # fmt: skip
     """Records of a chain's block of the coming height; ValueError where a body is not allowed."""
     height = state.height + 1
-    expiry = height + state.params.record_lifetime_blocks
-    chain_id, create = chain.chain_id, Record.create
-    addresses: dict[int, bytes] = {}
-    nonces: dict[bytes, int] = {}
+    chain_id, expiry = chain.chain_id, height + state.params.record_lifetime_blocks
+    nonces = dict(chain.nonces)
+    addresses = {index: roster.member(index).address for index in {draft.sender for draft in drafts}}
     events: dict[int, Event] = {}
-    records = []
+    records: list[Record] = []
+    rows: list[Row] = []  # not written yet
     for kind, index, event, draft in drafts:
-        if index not in addresses:
-            addresses[index] = roster.member(index).address
         sender = addresses[index]
-        nonce = nonces.get(sender) or chain.nonces.get(sender, 0)
-        nonces[sender] = nonce = nonce + 1
-        if kind in PREDECESSOR:
-            body = _fill_links(kind, event, draft, events, state)
-            record = create(chain_id, kind, sender, nonce, expiry, event, body)
-            known = events.get(event, state.events.get(event, {}))
-            events[event] = known | {kind: Link(record.id, height)}
-        else:
-            record = create(chain_id, kind, sender, nonce, expiry, event, list(draft))
-        records.append(record)
-    return records
+        nonces[sender] = nonce = nonces.get(sender, 0) + 1
+        if kind not in PREDECESSOR:
+            rows.append((kind, sender, nonce, event, [*draft]))
+            continue
+        body = _fill_links(kind, event, draft, events, state)
+        records += write_records(chain_id, expiry, [*rows, (kind, sender, nonce, event, body)])
+        rows = []
+        known = events.get(event, state.events.get(event, {}))
+        events[event] = known | {kind: Link(records[-1].id, height)}
+    return records + write_records(chain_id, expiry, rows)
 
 
 class Sheets:
@@ -94,7 +91,8 @@ class Sheets:
             chain.name: list(block.records) for chain, block in zip(state.chains, sealed, strict=False)
         }
         for chain in state.chains[len(sealed) :]:
-            mine = [draft for draft in self.drafts if draft.kind in chain.kinds]
+            sole = len(state.chains) == 1  # it keeps all kinds
+            mine = self.drafts if sole else [draft for draft in self.drafts if draft.kind in chain.kinds]
             self.records[chain.name] = make_records(state, chain, roster, mine)
         self._roots: dict[str, dict[bytes, bytes]] = {}
         self._signatures: dict[tuple[bytes, bytes], bytes] = {}

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from enum import IntEnum
 from functools import lru_cache
 from hashlib import sha256
+from itertools import repeat
 from typing import NamedTuple
 
 from .encoding import INTEGERS, MAX_BYTES, Body, EncodingError, Value, byte_string, decode, list_head
@@ -185,6 +186,9 @@ class Draft(NamedTuple):
     body: Body
 
 
+Row = tuple[Kind, bytes, int, int, Body]  # a record's kind, sender, nonce, event and body
+
+
 SCHEMAS: dict[Kind, tuple[Field, ...]] = {kind: tuple(map(parse_field, texts)) for kind, texts in FIELDS.items()}
 
 
@@ -218,15 +222,9 @@ class Record(NamedTuple):
         """A validated record; SchemaError or EncodingError where the body is not allowed."""
         if type(sender) is not bytes or len(sender) != 20 or type(chain_id) is not bytes:
             raise SchemaError("a record's chain id or sender has the wrong type")
-        if not (type(nonce) is type(expiry) is type(event) is int and nonce >= 0 and expiry >= 0 and event >= 0):
-            raise SchemaError("a record's nonce, expiry and event are unsigned integers")
-        raw = b"".join((
-            _start(chain_id, kind), sender, INTEGERS[nonce], INTEGERS[expiry], INTEGERS[event], ENCODERS[kind](body)
-        ))  # fmt: skip
-        if len(raw) > MAX_BYTES:
-            raise EncodingError(f"{len(raw)} bytes exceed the limit of {MAX_BYTES}")
-        values = (chain_id, kind, sender, nonce, expiry, event, body, raw, sha256(b"\x00" + raw).digest())
-        return tuple.__new__(cls, values)  # a named tuple's own constructor takes twice the time
+        if not (is_uint(nonce) and is_uint(expiry)):
+            raise SchemaError("a record's nonce and expiry are unsigned integers")
+        return write_records(chain_id, expiry, [(kind, sender, nonce, event, body)])[0]
 
     @classmethod
     def from_bytes(cls, raw: bytes) -> Record:
@@ -247,11 +245,36 @@ class Record(NamedTuple):
         return cls(chain_id, _KINDS[kind], sender, nonce, expiry, event, body, raw, leaf_hash(raw))
 
 
-@lru_cache(maxsize=4096)
-def _start(chain_id: bytes, kind: Kind) -> bytes:
-    """What a record's bytes begin with, up to its sender's 20 bytes."""
+def write_records(chain_id: bytes, expiry: int, rows: Sequence[Row]) -> list[Record]:
+    """Records of one block: what they have in common is prepared once, and each stage runs over all of them.
+
+    The senders are taken for addresses, nonces and expiry for unsigned integers; events and bodies are checked as in
+    `Record.create`.
+    """
+    if not rows:
+        return []
+    kinds, senders, nonces, events, bodies = zip(*rows, strict=True)
+    if not all(map(is_uint, events)):
+        raise SchemaError("a record's event is an unsigned integer")
+    starts, integers, encoders = _starts(chain_id), INTEGERS, ENCODERS
+    ends = {event: integers[expiry] + integers[event] for event in set(events)}
+    raws = [
+        encoders[kind](body, starts[kind], sender, integers[nonce], ends[event])
+        for kind, sender, nonce, event, body in rows
+    ]
+    if max(map(len, raws)) > MAX_BYTES:
+        raise EncodingError(f"a record of more than {MAX_BYTES} bytes")
+    ids = [sha256(b"\x00" + raw).digest() for raw in raws]
+    values = zip(repeat(chain_id), kinds, senders, nonces, repeat(expiry), events, bodies, raws, ids, strict=False)
+    new = tuple.__new__  # a named tuple's own constructor takes twice the time
+    return [new(Record, each) for each in values]
+
+
+@lru_cache(maxsize=64)
+def _starts(chain_id: bytes) -> dict[Kind, bytes]:
+    """What the bytes of a chain's records begin with, up to the sender's 20 bytes, by kind."""
     head = list_head(8) + INTEGERS[RECORD_VERSION] + byte_string(chain_id)
-    return head + INTEGERS[int(kind)] + byte_string(bytes(20))[:-20]
+    return {kind: head + INTEGERS[int(kind)] + byte_string(bytes(20))[:-20] for kind in Kind}
 
 
 _KINDS = {int(kind): kind for kind in Kind}

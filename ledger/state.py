@@ -165,13 +165,14 @@ class ChainState:
         return self._weights
 
     def _weigh(self) -> Weights:
-        height = self.height + 1
+        height, revoked, equivocators = self.height + 1, self.revoked, self.equivocators
         nodes = [
             (address, certificate)
             for address, certificate in self.certificates.items()
             if certificate.role in PRODUCERS
-            and address not in self.equivocators
-            and self.standing(address, height) is None
+            and address not in equivocators
+            and certificate.serial not in revoked
+            and certificate.is_valid_at(height)
         ]
         match self.due.turns.rule.weight:
             case "energy":
@@ -250,10 +251,10 @@ class ChainState:
         """Let the height before the last one count for the draws after the coming height."""
         nodes = len(self._index)
         for period in (period for change in self._waiting for period in change.verified):
-            energy_wh = np.zeros((nodes, 2), np.int64)
+            energy_wh = np.zeros((2, nodes), np.int64)
             if period:
-                energy_wh[[self._index[address] for address in period]] = list(period.values())
-            self.window.push(energy_wh[:, 0], energy_wh[:, 1])
+                energy_wh[:, [self._index[address] for address in period]] = list(zip(*period.values(), strict=True))
+            self.window.roll(energy_wh)
         credits_ppm = {address: value for change in self._waiting for address, value in change.credits.items()}
         if credits_ppm:
             credit_ppm = self.window.credit_ppm.copy()

@@ -42,8 +42,9 @@ class WeightWindow:
         self.credit_threshold_ppm = credit_threshold_ppm
         self.credit_ppm: Int64Array = np.full(nodes, MAX_SHARE_PPM, np.int64)  # [n]
         self._cap_wh: Int64Array = self._cap(np.asarray(capacity_w, np.int64))  # [n]
-        self._generated_wh: Int64Array = np.zeros((window_periods, nodes), np.int64)  # [window, n]
-        self._consumed_wh: Int64Array = np.zeros((window_periods, nodes), np.int64)  # [window, n]
+        self._energy_wh: Int64Array = np.zeros(
+            (window_periods, 2, nodes), np.int64
+        )  # [window, generated | consumed, n]
         self._sums_wh: Int64Array = np.zeros((2, nodes), np.int64)  # [generated | consumed, n]
         self._next = 0
 
@@ -59,14 +60,17 @@ class WeightWindow:
                 raise ValueError(f"a period is an int64 array of {len(self.credit_ppm)} values in Wh")
             if len(energy_wh) and (energy_wh.min() < 0 or energy_wh.max() > MAX_PERIOD_WH):
                 raise ValueError(f"energies of a period lie in 0..{MAX_PERIOD_WH} Wh")
-        slot = self._next
-        self._sums_wh[0] += generated_wh - self._generated_wh[slot]
-        self._sums_wh[1] += consumed_wh - self._consumed_wh[slot]
-        self._generated_wh[slot] = generated_wh
-        self._consumed_wh[slot] = consumed_wh
-        self._next = (slot + 1) % self.window_periods
+        self.roll(np.stack((generated_wh, consumed_wh)))
         if credit_ppm is not None:
             self.set_credit(credit_ppm)
+
+    def roll(self, energy_wh: Int64Array) -> None:
+        """Add one period whose values a check has let pass, [generated | consumed, n] Wh; the oldest goes."""
+        oldest_wh = self._energy_wh[self._next]
+        self._sums_wh += energy_wh
+        self._sums_wh -= oldest_wh
+        oldest_wh[:] = energy_wh
+        self._next = (self._next + 1) % self.window_periods
 
     def set_credit(self, credit_ppm: Int64Array) -> None:
         """Replace the nodes' latest credits, [n] ppm."""
@@ -79,23 +83,21 @@ class WeightWindow:
         count = len(generated_wh)
         if count != len(consumed_wh) or count > self.window_periods:
             raise ValueError(f"a history has two lists of the same length, at most {self.window_periods} periods")
-        for row, (column, energy_wh) in enumerate(
-            ((self._generated_wh, generated_wh), (self._consumed_wh, consumed_wh))
-        ):
+        for row, energy_wh in enumerate((generated_wh, consumed_wh)):
             if count and (energy_wh.min() < 0 or energy_wh.max() > MAX_PERIOD_WH):
                 raise ValueError(f"energies of a period lie in 0..{MAX_PERIOD_WH} Wh")
-            column[:, node] = 0
-            column[self.window_periods - count :, node] = energy_wh
-            self._sums_wh[row, node] = column[:, node].sum()
+            column_wh = self._energy_wh[:, row, node]
+            column_wh[:] = 0
+            column_wh[self.window_periods - count :] = energy_wh
+            self._sums_wh[row, node] = column_wh.sum()
 
     def grow(self, capacity_w: Int64Array) -> None:
         """Admit further nodes, [k] capacities in W, with nothing verified yet and full credit."""
         nodes = len(capacity_w)
         self._cap_wh = np.append(self._cap_wh, self._cap(capacity_w))
         self.credit_ppm = np.append(self.credit_ppm, np.full(nodes, MAX_SHARE_PPM, np.int64))
-        empty = np.zeros((self.window_periods, nodes), np.int64)
-        self._generated_wh = np.concatenate([self._generated_wh, empty], axis=1)
-        self._consumed_wh = np.concatenate([self._consumed_wh, empty], axis=1)
+        empty = np.zeros((self.window_periods, 2, nodes), np.int64)
+        self._energy_wh = np.concatenate([self._energy_wh, empty], axis=2)
         self._sums_wh = np.concatenate([self._sums_wh, np.zeros((2, nodes), np.int64)], axis=1)
 
     def set_capacity(self, node: int, capacity_w: int) -> None:

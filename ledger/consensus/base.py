@@ -70,15 +70,16 @@ def _eligible(
 ) -> tuple[list[bytes], list[int]]:
     if len(addresses) != len(weights) or len(set(addresses)) != len(addresses):
         raise ValueError("a draw needs one weight for each address and no address twice")
-    if any(weight < 0 for weight in weights):
+    if min(weights, default=0) < 0:
         raise ValueError("weights are not negative")
-    candidates = sorted((a, int(w)) for a, w in zip(addresses, weights, strict=True) if a not in excluded)
+    weight_of = dict(zip(addresses, weights, strict=True))
+    candidates = sorted(address for address in addresses if address not in excluded)
     if not candidates:
         raise ValueError("no address is left to draw from")
-    weighted = [(address, weight) for address, weight in candidates if weight > 0]
-    if not weighted:  # nobody has verified energy yet: all stand alike
-        weighted = [(address, 1) for address, _ in candidates]
-    return [address for address, _ in weighted], [weight for _, weight in weighted]
+    names = [address for address in candidates if weight_of[address]]
+    if not names:  # nobody has verified energy yet: all stand alike
+        return candidates, [1] * len(candidates)
+    return names, [int(weight_of[address]) for address in names]
 
 
 def lowest_ratio(
@@ -95,7 +96,7 @@ def lowest_ratio(
             digests.append(state.digest())
         digest = min(digests)  # one weight: the smallest hash is the smallest ratio
         number = int.from_bytes(digest, "big")
-        if lower_ratio(number, weight, best_number, best_weight):  # strict: addresses rise, the lower one stays
+        if number * best_weight < best_number * weight:  # lower_ratio; strict: addresses rise, the lower one stays
             best_address, best_digest, best_digests = address, digest, digests
             best_number, best_weight = number, weight
     if not is_hit(best_number, best_weight, sum(weights), gamma):
