@@ -1,4 +1,5 @@
-"""Command line: `python -m ledger verify | audit | show | view | proof | check-proof | consistency | export | import`.
+"""Command line: `python -m ledger verify | audit | show | view | proof | check-proof | history | check-history |
+consistency | export | import`.
 
 Exit status: 0 sound, proven, consistent or shown; 1 a fault in the ledger, a proof that fails, two chains that fork;
 2 no such file, no ledger, or a wrong command. Errors are one line. With `--json` every answer is JSON on standard
@@ -10,7 +11,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from . import commands, proof_commands
@@ -51,6 +52,18 @@ def _hex(size: int, what: str) -> commands.Parse:
 _hash = _hex(32, "a hash")
 
 
+def _block(text: str) -> int | bytes:
+    """A block of the main chain by its height or its hash."""
+    if text.isascii() and text.isdigit() and len(text) < 20:
+        return int(text)
+    try:
+        return _hash(text)
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError(
+            f"a block is a height, or a hash of 64 hexadecimal digits, not {text!r}"
+        ) from error
+
+
 def _add_what(shown: argparse.ArgumentParser) -> None:
     """What of a ledger `show` prints."""
     shown.add_argument("path")
@@ -74,6 +87,9 @@ def _add_trusted(check: argparse.ArgumentParser) -> None:
     check.add_argument("--authority", type=_hex(33, "a public key"), help="the authority's public key")
 
 
+Add = Callable[[str, commands.Command, str], argparse.ArgumentParser]  # name, what it does, help → its parser
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="python -m ledger", description="Verify, show and prove a ledger file.")
     subparsers = parser.add_subparsers(dest="command", required=True)
@@ -84,6 +100,14 @@ def _parser() -> argparse.ArgumentParser:
         added.add_argument("--json", action="store_true", help="print JSON")
         return added
 
+    _add_judging(command)
+    _add_showing(command)
+    _add_proving(command)
+    return parser
+
+
+def _add_judging(command: Add) -> None:
+    """Commands that say whether a whole chain is sound."""
     verify = command("verify", commands.verify, "check every hash, signature, link and draw from genesis on")
     verify.add_argument("path")
     audit = command(
@@ -93,23 +117,6 @@ def _parser() -> argparse.ArgumentParser:
     audit.add_argument("--config", required=True, help="the scenario that the chain claims to follow")
     audit.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting that differs from it")
     audit.add_argument("--executors", metavar="MODULE:ATTRIBUTE", help="where the rules are, if not where installed")
-    _add_what(command("show", commands.shown, "print an overview, a block or an event (nothing is verified)"))
-    view = command("view", commands.viewed, "show what one node may read of a block or an event, the rest as ids")
-    view.add_argument("path")
-    view.add_argument("--as", dest="node", required=True, metavar="NODE", help="the node's name or address")
-    seen = view.add_mutually_exclusive_group(required=True)
-    seen.add_argument("--block", type=int, help="the blocks of this height")
-    seen.add_argument("--event", type=int, help="the records of one dispatch event")
-    proof = command("proof", proof_commands.proof, "print a stand-alone proof of one record (always JSON)")
-    proof.add_argument("record", type=_hash, help="the record's id")
-    proof.add_argument("path")
-    _add_trusted(command("check-proof", proof_commands.checked_proof, "check a proof against a hash that you trust"))
-    consistency = command("consistency", commands.consistency, "whether one ledger file begins the other")
-    consistency.add_argument("path")
-    consistency.add_argument("other")
-    export = command("export", commands.exported, "write a chain as one canonical file")
-    export.add_argument("path")
-    export.add_argument("target")
     imported = command("import", commands.imported, "verify an exported chain and write it as a ledger file")
     imported.add_argument("source")
     imported.add_argument("target")
@@ -117,7 +124,44 @@ def _parser() -> argparse.ArgumentParser:
         judging.add_argument("--open", action="store_true", help="accept a chain that has not been closed yet")
         judging.add_argument("--head", type=_hash, help="the head hash that the chain must have")
         judging.add_argument("--checkpoint", help="a checkpoint file that the chain must pass through")
-    return parser
+
+
+def _add_showing(command: Add) -> None:
+    """Commands that read a file and verify nothing but what they show."""
+    _add_what(command("show", commands.shown, "print an overview, a block or an event (nothing is verified)"))
+    view = command("view", commands.viewed, "show what one node may read of a block or an event, the rest as ids")
+    view.add_argument("path")
+    view.add_argument("--as", dest="node", required=True, metavar="NODE", help="the node's name or address")
+    seen = view.add_mutually_exclusive_group(required=True)
+    seen.add_argument("--block", type=int, help="the blocks of this height")
+    seen.add_argument("--event", type=int, help="the records of one dispatch event")
+    consistency = command("consistency", commands.consistency, "whether one ledger file begins the other")
+    consistency.add_argument("path")
+    consistency.add_argument("other")
+    export = command("export", commands.exported, "write a chain as one canonical file")
+    export.add_argument("path")
+    export.add_argument("target")
+
+
+def _add_proving(command: Add) -> None:
+    """Commands that make a proof for somebody without the ledger, and check one."""
+    proof = command("proof", proof_commands.proof, "print a stand-alone proof of one record (always JSON)")
+    proof.add_argument("record", type=_hash, help="the record's id")
+    proof.add_argument("path")
+    proof.add_argument("--to", type=_block, metavar="BLOCK", help="the main block to be trusted, height or hash (last)")
+    _add_trusted(command("check-proof", proof_commands.checked_proof, "check a proof against a hash that you trust"))
+    made = command("history", proof_commands.history, "print a proof that one block continues another (always JSON)")
+    made.add_argument("path")
+    checked = command(
+        "check-history", proof_commands.checked_history, "check such a proof against two hashes that you trust"
+    )
+    checked.add_argument("file")
+    made.add_argument(
+        "--from", dest="old", type=_block, required=True, metavar="BLOCK", help="the old head, height or hash"
+    )
+    made.add_argument("--to", dest="new", type=_block, metavar="BLOCK", help="the new one (the file's last main block)")
+    checked.add_argument("--from", dest="old", type=_hash, required=True, metavar="HASH", help="the head you knew")
+    checked.add_argument("--to", dest="new", type=_hash, required=True, metavar="HASH", help="the head you are told")
 
 
 def _parse(words: Sequence[str]) -> argparse.Namespace:

@@ -36,10 +36,12 @@ SCHEMAS = {
     "contracts": Schema(1, ("height", "contracts")),
     "joining": Schema(1, ("conditions", "applications")),
     "view": Schema(1, ("proven", "fault", "node", "level", "reads", "produces", "votes", "blocks")),
-    "proof": Schema(3, ("record", "genesis", "block", "headers", "inclusion", "signature")),
+    "proof": Schema(4, ("record", "genesis", "block", "main", "head", "history", "inclusion", "signature")),
     "proof-verdict": Schema(
         3, ("proven", "fault", "id", "kind", "chain", "block", "sender", "signed", "trusted_block", "fields")
     ),
+    "history": Schema(1, ("from", "to", "inclusion", "consistency")),
+    "history-verdict": Schema(1, ("proven", "fault", "from_block", "to_block", "chain_id")),
     "consistency": Schema(
         2,
         ("consistent", "relation", "common_blocks", "fork_height", "fork_business", "equivocator", "blocks_a",

@@ -1,6 +1,8 @@
 """Headers, submissions and blocks, and what is signed in them.
 
 A header links the heads of the ledger's other chains as they were when it was proposed (paper 002's combined chain).
+It also roots the main chain's whole past in a Merkle tree, so that whatever was ever sealed is proven under the last
+header by log n hashes.
 
 Votes follow the block's hash, so they are outside it; the next header roots them. A block's bytes are
 encode([header, producer signature, votes, submissions, records]) with header and records as encoded byte
@@ -19,7 +21,7 @@ from . import merkle
 from .encoding import decode, encode
 from .records import Kind, Record, SchemaError
 
-BLOCK_VERSION = 2
+BLOCK_VERSION = 3
 MAX_RECORDS = 1 << 16
 _BLOCK_TAG = b"gridpact block"
 _VOTE_TAG = b"gridpact vote"
@@ -39,6 +41,7 @@ class Header(NamedTuple):
     trade_root: bytes
     submissions_root: bytes
     votes_root: bytes  # of the previous block's votes
+    history_root: bytes  # RFC 6962 tree over the hashes of the main chain's blocks of lower heights
     time_s: int
     producer: bytes
     seed: bytes
@@ -48,7 +51,7 @@ class Header(NamedTuple):
     links: tuple[bytes, ...]  # heads of the other chains, in the order in which they are sealed; none in genesis
 
 
-_HEADER_SIZES = (None, 16, None, 32, 32, 32, 32, 32, None, 20, 32, None, None, 32)  # and the links
+_HEADER_SIZES = (None, 16, None, 32, 32, 32, 32, 32, 32, None, 20, 32, None, None, 32)  # and the links
 
 
 def parse_header(raw: bytes) -> Header:
@@ -190,6 +193,14 @@ def _parse(data: bytes) -> tuple[Header, bytes, bytes, tuple[Vote, ...], tuple[S
         raise SchemaError(f"a block's records are a list of at most {MAX_RECORDS} byte strings")
     cast = tuple(Vote(*row) for row in _rows(votes, (20, 64), "vote"))
     return parse_header(header_raw), header_raw, signature, cast, _submissions(submissions), raws
+
+
+def header_in(data: bytes) -> tuple[Header, bytes, bytes]:
+    """The header of a stored block, its bytes and its hash; ValueError where `data` holds no block. The records are not
+    looked at.
+    """
+    header, raw, *_ = _parse(data)
+    return header, raw, sha256(raw).digest()
 
 
 def claims_of(data: bytes, ledger_id: bytes, place: int) -> list[tuple[bytes, bytes, bytes]]:

@@ -74,6 +74,8 @@ def _check_place(work: Examination) -> None:
     work.require(header.previous == chain.head, FaultCode.PREVIOUS, "previous hash is not the head's")
     _check_links(work)
     work.require(header.votes_root == chain.votes_root, FaultCode.VOTES_ROOT, "root of the previous votes is wrong")
+    sound = header.history_root == state.history_root
+    work.require(sound, FaultCode.HISTORY_ROOT, "history root is not that of the main chain's earlier blocks")
     due_s = state.block_time_s(expected)
     work.require(header.time_s == due_s, FaultCode.TIME, f"time {header.time_s} s where {due_s} s is due")
     work.require(header.seed == chain.seed, FaultCode.SEED, "seed is not the hash of the previous seed and producer")

@@ -50,6 +50,7 @@ class FaultCode(IntEnum):
     STATUS = 39
     PATHS = 40
     EXECUTION = 41
+    HISTORY_ROOT = 42
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,10 @@
 
 It can't follow the whole check: it has neither records nor weights. What it trusts is the authority's checkpoint, which
 names the validators: headers after it count when they link and more than two thirds of these validators voted for the
-last. A checkpoint is trusted for a time only, and its validators no longer than their certificates last: a long fork
-signed with keys that have expired (and may have been sold since) is refused, however well it links.
+last. A header that is far ahead links by its history root: a path of log n hashes instead of all headers between. A
+checkpoint is trusted for a time only, and its validators no longer than their certificates last: a long fork
+signed with keys that have expired (and may have been sold since) is refused, however well it links. A later checkpoint
+must be of the same history as the headers kept: what an authority signed on another fork is refused, too.
 
 A chain without signatures, or whose validators are delegates that change with every election, has no light nodes.
 """
@@ -17,9 +19,11 @@ from typing import Any
 from .blocks import Header, Vote, parse_header, vote_digest
 from .checkpoint import Checkpoint
 from .encoding import Body, EncodingError
+from .history import check_history
 from .identity import address_of, verify
 from .params import Signing, chain_id_of, params_of
-from .proofs import ProofError, Proven, check_proof
+from .proof_parts import ProofError, get, to_header
+from .proofs import Proven, check_proof
 from .records import Kind, validate_body
 
 DAY_S = 86_400
@@ -66,8 +70,12 @@ class LightNode:
     def _time_s(self, height: int) -> int:
         return self._first_s + self.params.period_s * height
 
-    def trust(self, checkpoint: Checkpoint, now_s: int) -> None:
-        """Take a checkpoint; LightFault where it is foreign, unsigned, too old, or against a header kept."""
+    def trust(self, checkpoint: Checkpoint, now_s: int, history: Any = None) -> None:
+        """Take a checkpoint; LightFault where it is foreign, unsigned, too old, or against a header kept.
+
+        history: where the checkpoint's header isn't kept, the proof (`history.prove_history`) that the later of it and
+        the newest header continues the other one.
+        """
         if self.params.signing_mode is Signing.NONE:
             raise LightFault("a chain without signatures has no votes to count")
         if checkpoint.chain_id != self.chain_id or not checkpoint.is_signed_by(self._authority_key):
@@ -77,13 +85,26 @@ class LightNode:
         self._require_fresh(checkpoint, now_s)
         if self._hashes and checkpoint.height < self.checkpoint.height:
             raise LightFault(f"the checkpoint is older than the one of block {self.checkpoint.height}")
-        held = self._hashes.get(checkpoint.height)
-        if held is not None and held != checkpoint.block_hash:
-            raise LightFault(f"block {checkpoint.height} is not the checkpoint's: one of the two is a fork")
+        if self._hashes:
+            self._require_same_history(checkpoint, history)
         if not self._hashes or checkpoint.height > self.height:
             self._hashes[checkpoint.height] = checkpoint.block_hash
         self.checkpoint = checkpoint
         self._keys = {address_of(key): key for key in checkpoint.committee}
+
+    def _require_same_history(self, checkpoint: Checkpoint, history: Any) -> None:
+        held = self._hashes.get(checkpoint.height)
+        if held is not None and held != checkpoint.block_hash:
+            raise LightFault(f"block {checkpoint.height} is not the checkpoint's: one of the two is a fork")
+        if held is None:
+            known, stated = (self.height, self.head), (checkpoint.height, checkpoint.block_hash)
+            (_, old), (_, new) = sorted((known, stated))
+            try:
+                between = check_history(history, old, new)
+            except ProofError as error:
+                raise LightFault(f"block {checkpoint.height} is not shown to be of this history: {error}") from error
+            if checkpoint.height not in (between.old.height, between.new.height):
+                raise LightFault(f"the checkpoint states height {checkpoint.height} of a block that has another one")
 
     def _require_fresh(self, checkpoint: Checkpoint, now_s: int) -> None:
         age_s = now_s - self._time_s(checkpoint.height)
@@ -102,10 +123,31 @@ class LightNode:
             height += 1
             if (header.height, header.previous, header.chain_id) != (height, previous, self.chain_id):
                 raise LightFault(f"header {header.height} does not follow block {height - 1}")
-            if header.time_s != self._time_s(height) or header.time_s > now_s + MAX_DRIFT_S:
-                raise LightFault(f"header {height} states a time that is not due")
+            self._require_due(header, now_s)
             taken[height] = previous = sha256(raw).digest()
         self._count(height, previous, votes)
+        self._take(taken)
+
+    def skip(self, history: Any, head: bytes, votes: Sequence[Vote], now_s: int) -> None:
+        """Take the header with the hash `head` without those between, with the votes for it; LightFault where it
+        doesn't count, or the proof (`history.prove_history`) doesn't show that it continues the newest one.
+        """
+        self._require_fresh(self.checkpoint, now_s)
+        try:
+            header = check_history(history, self.head, head).new
+        except ProofError as error:
+            raise LightFault(f"the header is not shown to continue block {self.height}: {error}") from error
+        if header.height <= self.height:
+            raise LightFault("no header to take")
+        self._require_due(header, now_s)
+        self._count(header.height, head, votes)
+        self._take({header.height: head})
+
+    def _require_due(self, header: Header, now_s: int) -> None:
+        if header.time_s != self._time_s(header.height) or header.time_s > now_s + MAX_DRIFT_S:
+            raise LightFault(f"header {header.height} states a time that is not due")
+
+    def _take(self, taken: dict[int, bytes]) -> None:
         self._hashes |= taken
         for old in list(self._hashes)[: -self.keep_blocks]:
             del self._hashes[old]
@@ -130,13 +172,9 @@ class LightNode:
 
     def check(self, proof: Any) -> Proven:
         """What a proof shows under the headers kept; ProofError where it meets none of them or fails."""
-        texts = proof.get("headers") if type(proof) is dict else None
         known = set(self._hashes.values())
-        for text in reversed(texts) if type(texts) is list else ():
-            try:
-                digest = sha256(bytes.fromhex(text)).digest() if type(text) is str else b""
-            except ValueError as error:
-                raise ProofError("headers is no hexadecimal text") from error
+        for name in ("head", "main"):
+            digest = to_header(get(proof, name, str), name).digest
             if digest in known:
                 return check_proof(proof, digest)
         raise ProofError("the proof meets no header that this node keeps")

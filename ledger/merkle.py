@@ -41,6 +41,30 @@ def remembered_root(leaves: tuple[bytes, ...]) -> bytes:
     return root(leaves)
 
 
+class Frontier:
+    """A tree that only grows: what is kept are the roots of its complete subtrees, largest first."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._peaks: list[bytes] = []
+
+    def append(self, leaf: bytes) -> None:
+        """Add a leaf hash: one node hash on average."""
+        digest, full = leaf, self.count
+        while full & 1:
+            digest = node_hash(self._peaks.pop(), digest)
+            full >>= 1
+        self._peaks.append(digest)
+        self.count += 1
+
+    def root(self) -> bytes:
+        """What `root` gives for all leaves so far: at most log2 n node hashes."""
+        digest = self._peaks[-1] if self._peaks else EMPTY_ROOT
+        for peak in self._peaks[-2::-1]:
+            digest = node_hash(peak, digest)
+        return digest
+
+
 def _split(count: int) -> int:
     """The largest power of two below `count` (count > 1)."""
     return 1 << ((count - 1).bit_length() - 1)

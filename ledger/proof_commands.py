@@ -5,12 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 from . import show
 from .answers import print_json, schema_name
 from .checkpoint import Checkpoint
+from .history import check_history, prove_history_in_store
 from .identity import display_address
-from .proofs import ProofError, check_proof, prove_in_store
+from .proof_parts import ProofError
+from .proofs import check_proof, prove_in_store
 from .store import Store, StoreError
 
 
@@ -18,11 +21,54 @@ def proof(options: argparse.Namespace) -> int:
     """The proof of a record, JSON with or without --json."""
     store = Store.open(options.path)
     try:
-        print(json.dumps(prove_in_store(store, options.record)))
-    except ProofError as error:  # the ledger can be read, but it has no such record
+        print(json.dumps(prove_in_store(store, options.record, options.to)))
+    except ProofError as error:  # the ledger can be read, but it has no such record or block
         raise StoreError(f"{options.path}: {error}") from error
     finally:
         store.close()
+    return 0
+
+
+def history(options: argparse.Namespace) -> int:
+    """The proof that one block continues another, JSON with or without --json."""
+    store = Store.open(options.path)
+    try:
+        print(json.dumps(prove_history_in_store(store, options.old, options.new)))
+    except ProofError as error:  # the ledger can be read, but it has no such blocks
+        raise StoreError(f"{options.path}: {error}") from error
+    finally:
+        store.close()
+    return 0
+
+
+def _read(path: str, schema: str) -> Any:
+    """What a file holds as JSON; StoreError where it holds none."""
+    try:
+        return json.loads(Path(path).read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise StoreError(f"{path} is no {schema_name(schema)}: {type(error).__name__}") from error
+
+
+def _refused(error: ProofError, schema: str, as_json: bool) -> int:
+    if as_json:
+        print_json(schema, {"proven": False, "fault": str(error)})
+    else:
+        print(f"not proven: {error}")
+    return 1
+
+
+def checked_history(options: argparse.Namespace) -> int:
+    """Whether a proof shows that one trusted header's chain continues another's."""
+    value = _read(options.file, "history")
+    try:
+        old, new = check_history(value, options.old, options.new)
+    except ProofError as error:
+        return _refused(error, "history-verdict", options.json)
+    if options.json:
+        view = {"proven": True, "from_block": old.height, "to_block": new.height, "chain_id": new.chain_id.hex()}
+        print_json("history-verdict", view)
+    else:
+        print(f"proven: block {new.height} continues block {old.height} of ledger {new.chain_id.hex()}")
     return 0
 
 
@@ -38,21 +84,14 @@ def _trusted(options: argparse.Namespace) -> bytes:
 
 def checked_proof(options: argparse.Namespace) -> int:
     """Whether a proof holds under a trusted header."""
-    try:
-        value = json.loads(Path(options.file).read_bytes())
-    except (ValueError, RecursionError) as error:
-        raise StoreError(f"{options.file} is no {schema_name('proof')}: {type(error).__name__}") from error
+    value = _read(options.file, "proof")
     try:
         proven = check_proof(value, _trusted(options))
     except ProofError as error:
-        if options.json:
-            print_json("proof-verdict", {"proven": False, "fault": str(error)})
-        else:
-            print(f"not proven: {error}")
-        return 1
+        return _refused(error, "proof-verdict", options.json)
     record = proven.record
     view = {
-        "proven": True, "fault": None, "id": record.id.hex(), "kind": record.kind.name, "block": proven.height,
+        "proven": True, "id": record.id.hex(), "kind": record.kind.name, "block": proven.height,
         "sender": display_address(record.sender), "signed": proven.signed, "trusted_block": proven.trusted_height,
         "chain": proven.business,
         "fields": show.body_fields(record.kind, record.body, {}),

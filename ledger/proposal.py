@@ -143,7 +143,7 @@ def assemble(
     height, chain = state.height + 1, state.due
     header = Header(
         BLOCK_VERSION, chain.chain_id, height, chain.head, records_root(records),
-        trades_root(records), rows_root(submissions), chain.votes_root, state.block_time_s(height),
+        trades_root(records), rows_root(submissions), chain.votes_root, state.history_root, state.block_time_s(height),
         draw.producer, chain.seed, draw.round, draw.nonce, draw.hash, state.links(),
     )  # fmt: skip
     block = Block(header, encode(tuple(header)), b"", (), tuple(submissions), tuple(records))

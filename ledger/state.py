@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from . import consensus
+from . import consensus, merkle
 from .blocks import Block
 from .businesses import BusinessChain, chains_of
 from .change import Change, Event, Refusal, refused_producers
@@ -42,6 +42,8 @@ class ChainState:
         self.chains = chains_of(self.params, genesis)
         self.place = len(self.chains) - 1  # of the chain that is due; the main chain begins
         self.blocks = 0
+        self._history = merkle.Frontier()  # of the main chain's blocks
+        self.history_root = self._history.root()  # that the blocks of the coming height state, in all chains alike
         self.certificates: dict[bytes, Certificate] = {}  # in the order of certification, which orders the window
         self.serials: set[int] = set()
         self.revoked: set[int] = set()
@@ -228,6 +230,9 @@ class ChainState:
         undecided = self.applications | change.applications
         self.applications = {key: each for key, each in undecided.items() if key not in self.admissions}
         due.take(block, change.nonces, change.closed)
+        if due is self.main:
+            self._history.append(merkle.leaf_hash(block.hash))
+            self.history_root = self._history.root()
         if not self.blocks:
             for chain in self.chains[:-1]:
                 chain.branch_off(block)

@@ -33,6 +33,8 @@ CASES = [
     ("view", [], ["--as", "eno", *EVENT_1], "view", 1),
     ("proof", ["RECORD"], [], "proof", 2),  # no proof is handed out that does not hold
     ("check-proof", [], ["--head", "HEAD"], "proof-verdict", 1),
+    ("history", [], ["--from", "2"], "history", 0),  # headers alone, which are not altered
+    ("check-history", [], ["--from", "OLD", "--to", "HEAD"], "history-verdict", 1),
     ("consistency", ["SOUND"], [], "consistency", 0),  # it compares headers
     ("export", [], ["NEW"], "export", 0),
     ("import", [], ["NEW"], "import", 1),
@@ -51,17 +53,18 @@ def files(finished, tmp_path_factory):
     with Store.create(altered) as store:
         for number, data in [*rows[:3], (3, encode(parts)), *rows[4:]]:
             store.append_bytes(number, data)
-    record = blocks_of(path)[3].records[0].id.hex()
-    found = {"SOUND": str(path), "ALTERED": str(altered), "RECORD": record, "HEAD": head.hex()}
+    third = blocks_of(path)[3]
+    found = {"SOUND": str(path), "ALTERED": str(altered), "HEAD": head.hex(), "OLD": third.hash.hex()}
+    found["RECORD"] = record = third.records[0].id.hex()
     for name in ("SOUND", "ALTERED"):
         found[f"{name} import"] = str(folder / f"{name}.bin")
         assert main(["export", found[name], found[f"{name} import"]]) == 0
-    proof = subprocess.run(
-        [sys.executable, "-m", "ledger", "proof", record, str(path)], capture_output=True, cwd=ROOT, check=True
-    ).stdout
-    for name, content in (("SOUND", proof), ("ALTERED", proof.replace(b'"signature": "', b'"signature": "00'))):
-        found[f"{name} check-proof"] = str(folder / f"{name}.json")
-        (folder / f"{name}.json").write_bytes(content)
+    for kind, words, part in (("proof", [record], b"signature"), ("history", ["--from", "3"], b"to")):
+        made = [sys.executable, "-m", "ledger", kind, *words, str(path)]
+        proof = subprocess.run(made, capture_output=True, cwd=ROOT, check=True).stdout
+        for name, content in (("SOUND", proof), ("ALTERED", proof.replace(b'"%s": "' % part, b'"%s": "00' % part))):
+            found[f"{name} check-{kind}"] = str(folder / f"{name} {kind}.json")
+            Path(found[f"{name} check-{kind}"]).write_bytes(content)
     return found
 
 
@@ -152,6 +155,16 @@ def test_a_field_that_the_schema_lacks_is_an_error():
         ["check-proof", "SOUND check-proof"],
         ["check-proof", "SOUND check-proof", "--checkpoint", "none"],
         ["check-proof", "SOUND check-proof", "--checkpoint", "SOUND", "--authority", "02" * 33],
+        ["proof", "RECORD", "SOUND", "--to", "2"],
+        ["proof", "RECORD", "SOUND", "--to", "99"],
+        ["history", "SOUND"],
+        ["history", "SOUND", "--from", "12"],
+        ["history", "SOUND", "--from", "5", "--to", "4"],
+        ["history", "SOUND", "--from", "RECORD"],
+        ["history", "SOUND", "--from", "-1"],
+        ["history", "SOUND", "--from", "abc"],
+        ["check-history", "SOUND", "--from", "HEAD", "--to", "HEAD"],
+        ["check-history", "SOUND check-history", "--from", "3", "--to", "HEAD"],
         ["export", "SOUND", "SOUND"],
         ["export", "SOUND", "no folder/new"],
         ["import", "SOUND", "NEW"],

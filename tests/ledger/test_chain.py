@@ -132,6 +132,7 @@ def test_replay_is_refused(make_chain):
         ("height", 5, FaultCode.HEIGHT),
         ("previous", bytes(32), FaultCode.PREVIOUS),
         ("votes_root", bytes(32), FaultCode.VOTES_ROOT),
+        ("history_root", bytes(32), FaultCode.HISTORY_ROOT),
         ("time_s", 1, FaultCode.TIME),
         ("seed", bytes(32), FaultCode.SEED),
         ("producer", bytes(20), FaultCode.DRAW),

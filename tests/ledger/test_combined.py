@@ -19,7 +19,8 @@ from ledger.identity import sign
 from ledger.light import LightNode
 from ledger.lottery import Lottery
 from ledger.params import BUSINESSES, Params, genesis_body, params_of
-from ledger.proofs import ProofError, check_proof, prove
+from ledger.proof_parts import ProofError
+from ledger.proofs import check_proof, prove
 from ledger.proposal import assemble, make_records
 from ledger.records import Draft, Kind
 from ledger.store import Store
@@ -328,7 +329,7 @@ def test_a_record_of_any_chain_is_proven_under_the_head(tmp_path, make_combined,
             assert proven.record == block.records[0]
     proof = prove(blocks, blocks[7].records[0].id)
     other = prove(blocks, blocks[10].records[0].id)
-    for part in ("block", "headers", "inclusion"):
+    for part in ("block", "main", "history", "inclusion"):
         with pytest.raises(ProofError):
             check_proof(proof | {part: other[part]}, chain.head)
     with pytest.raises(ProofError, match="links"):

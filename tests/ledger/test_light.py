@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 from ledger.access import AccessFault, Level, Shown, check_shown, show_records
 from ledger.chain import Chain
 from ledger.checkpoint import Checkpoint
+from ledger.history import prove_history
 from ledger.identity import Role
 from ledger.light import DAY_S, LightFault, LightNode
 from ledger.params import Params
-from ledger.proofs import ProofError, prove
+from ledger.proof_parts import ProofError
+from ledger.proofs import prove
 from ledger.records import Draft, Kind
 from ledger.roster import NodeSpec, Roster
 
@@ -58,6 +60,82 @@ def test_it_follows_headers_and_checks_proofs(network):
     with pytest.raises(ProofError, match="meets no header"):
         node.check(prove(blocks[:5], blocks[2].records[0].id))  # reaches to block 4, which is pruned
     node.trust(chain.checkpoint(), 9 * PERIOD_S)
+
+
+def continues(blocks, old, new):
+    """The proof that block `new` continues block `old`, as it comes out of a file."""
+    return json.loads(json.dumps(prove_history(headers(blocks), [block.hash for block in blocks], old, new)))
+
+
+def test_it_skips_headers_by_their_history_root(network):
+    chain, blocks, _, node = network
+    node.skip(continues(blocks, 3, 9), chain.head, blocks[9].votes, 9 * PERIOD_S)
+    assert (node.height, node.head) == (9, chain.head)
+    for record in (blocks[2].records[0], blocks[5].records[0]):  # of headers that were never here
+        assert node.check(prove(blocks, record.id)).record == record
+    grow(chain, 1)
+    node.extend(headers(blocks[10:]), blocks[10].votes, 10 * PERIOD_S)
+    assert node.head == chain.head
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda b: (continues(b, 4, 9), b[9].hash, b[9].votes), "not shown to continue block 3: from"),
+        (lambda b: (continues(b, 3, 8), b[9].hash, b[9].votes), "not shown to continue block 3: to"),
+        (lambda b: (continues(b, 3, 9) | {"inclusion": []}, b[9].hash, b[9].votes), "not in the history"),
+        (lambda b: (continues(b, 3, 9) | {"consistency": []}, b[9].hash, b[9].votes), "does not begin with"),
+        (lambda b: (continues(b, 3, 3), b[3].hash, b[3].votes), "no header to take"),
+        (lambda b: (None, b[9].hash, b[9].votes), "the proof has no schema"),
+        (lambda b: (continues(b, 3, 9), b[9].hash, b[9].votes[:2]), "2 votes of 3"),
+        (lambda b: (continues(b, 3, 9), b[9].hash, b[8].votes), "0 votes of 3"),
+        (lambda b: (continues(b, 3, 9), b[9].hash, b[9].votes, 7 * PERIOD_S), "not due"),
+        (lambda b: (continues(b, 3, 9), b[9].hash, b[9].votes, 3 * PERIOD_S + DAY_S + 1), "trusted for"),
+    ],
+)
+def test_what_it_does_not_skip_to(network, change, message):
+    _, blocks, _, node = network
+    proof, head, votes, *now_s = change(blocks)
+    with pytest.raises(LightFault, match=message):
+        node.skip(proof, head, votes, *(now_s or [9 * PERIOD_S]))
+    assert node.height == 3
+
+
+def test_a_later_checkpoint_must_be_of_the_same_history(network, make_chain):
+    chain, blocks, _, node = network
+    late = chain.checkpoint()
+    with pytest.raises(LightFault, match="block 9 is not shown to be of this history"):
+        node.trust(late, 9 * PERIOD_S)
+    node.trust(late, 9 * PERIOD_S, continues(blocks, 3, 9))  # slept through six headers
+    assert (node.height, node.checkpoint) == (9, late)
+    kept = Kept()
+    fork = make_chain(store=kept)
+    grow(fork, 3)
+    for period in range(4, 12):
+        fork.seal([Draft(Kind.READING, FIRST, 0, [period, 1, 0, 0])])
+    for proof in (continues(kept.blocks, 9, 11), continues(blocks[:9] + kept.blocks[9:], 9, 11)):
+        with pytest.raises(LightFault, match="block 11 is not shown"):
+            node.trust(fork.checkpoint(), 11 * PERIOD_S, proof)
+    assert node.checkpoint == late
+
+
+def test_a_checkpoint_among_skipped_headers_needs_the_proof(make_chain):
+    kept = Kept()
+    chain = make_chain(store=kept)
+    node = LightNode(chain.genesis.records[0].body, chain.checkpoint(), 0, DAY_S)
+    grow(chain, 5)
+    between = chain.checkpoint()
+    grow(chain, 4)
+    node.skip(continues(kept.blocks, 0, 9), chain.head, kept.blocks[9].votes, 9 * PERIOD_S)
+    with pytest.raises(LightFault, match="block 5 is not shown"):
+        node.trust(between, 9 * PERIOD_S)
+    wrong = Checkpoint.issue(
+        chain.roster.authority.private_key, chain.chain_id, 6, between.block_hash, between.committee, between.valid_to
+    )
+    with pytest.raises(LightFault, match="states height 6"):
+        node.trust(wrong, 9 * PERIOD_S, continues(kept.blocks, 5, 9))
+    node.trust(between, 9 * PERIOD_S, continues(kept.blocks, 5, 9))
+    assert (node.height, node.checkpoint) == (9, between)
 
 
 @pytest.mark.parametrize(

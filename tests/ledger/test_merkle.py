@@ -57,9 +57,18 @@ def test_consistency_proofs(count):
         assert not merkle.check_consistency(old, old_root, count, merkle.leaf_hash(b"no"), proof)
 
 
+def test_a_growing_tree_has_the_root_of_its_leaves():
+    tree, leaves = merkle.Frontier(), []
+    for number in range(70):
+        assert (tree.count, tree.root()) == (number, merkle.root(leaves))
+        leaves.append(merkle.leaf_hash(bytes([number])))
+        tree.append(leaves[-1])
+
+
 def test_out_of_range():
     with pytest.raises(ValueError, match="leaf 3"):
         merkle.inclusion_proof(LEAVES[:3], 3)
     with pytest.raises(ValueError, match="old size 0"):
         merkle.consistency_proof(LEAVES, 0)
     assert not merkle.check_inclusion(LEAVES[0], 0, 0, [], merkle.EMPTY_ROOT)
+    assert not merkle.check_consistency(0, merkle.EMPTY_ROOT, 3, merkle.root(LEAVES[:3]), [])

@@ -11,7 +11,8 @@ from ledger import merkle
 from ledger.__main__ import main
 from ledger.checkpoint import Checkpoint, CheckpointError
 from ledger.encoding import encode
-from ledger.proofs import ProofError, check_proof, prove
+from ledger.proof_parts import ProofError
+from ledger.proofs import check_proof, prove
 from ledger.records import Kind
 
 from .conftest import FIRST, SIGNINGS, blocks_of
@@ -131,8 +132,12 @@ def test_a_swapped_sender_certificate_and_chain_are_named(finished, make_chain):
     foreign = encode(make_chain(name=b"other").genesis.records[0].body).hex()
     with pytest.raises(ProofError, match="chain id"):
         check_proof(mine | {"genesis": foreign}, head)
-    with pytest.raises(ProofError, match="does not follow"):
-        check_proof(mine | {"headers": mine["headers"][::2]}, head)
+    with pytest.raises(ProofError, match="not in the history"):
+        check_proof(mine | {"history": mine["history"][::-1]}, head)
+    with pytest.raises(ProofError, match="a path from a block to itself"):
+        check_proof(mine | {"head": mine["main"]}, blocks[4].hash)
+    with pytest.raises(ProofError, match="neither is it nor links it"):
+        check_proof(mine | {"main": blocks[5].header_raw.hex()}, head)
     with pytest.raises(ProofError, match="trusted hash"):
         check_proof(mine, bytes(32))
     with pytest.raises(ProofError, match="signature is no dict"):
