@@ -78,7 +78,7 @@ class Market:
         self.scribe = Scribe(world, self.roster)
         self.reader = Reader(world, self.scribe)
         one = np.zeros(1, np.int64)
-        self.state = generate(world, one.astype(np.uint64), one)  # seed 0: no draw of it is used
+        self.state = generate(world, one.astype(np.uint64), one)  # seed 0: of its draws none but delays are used
         self.last_period = 0
         self.promised: tuple[Quotes, Trades, Plan] | None = None  # for the period whose results are due
         self.refused: list[int] = []  # sites whose block was refused in it
@@ -115,7 +115,10 @@ class Market:
         episode = run.rsplit(b"/", 3)[1:]
         if len(episode) != 3 or not digest or not all(part.isdigit() for part in episode):
             raise Impossible("rules", Kind.GENESIS, f"name {name!r}", "scenario/seed/episode/periods#settings")
-        self.last_period = int(episode[-1])
+        seed, number, periods = map(int, episode)
+        if seed >= 2**64 or max(number, periods) >= 2**63:
+            raise Impossible("rules", Kind.GENESIS, f"name {name!r}", "a seed below 2^64, other numbers below 2^63")
+        self.state.seed[:], self.state.episode[:], self.last_period = seed, number, periods
         self.state.day[:] = day = time_s // 86_400
         authority = self.roster.authority
         due = b"/".join((self.world.scenario.name.encode(), *episode)) + SETTINGS_MARK + digest[0]

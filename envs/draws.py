@@ -24,6 +24,7 @@ VEHICLE_ARRIVAL = 9
 VEHICLE_DEPARTURE = 10
 VEHICLE_NEED = 11
 VEHICLE_DRIVEN = 12
+MESSAGES = 13  # delays of the nodes' messages
 SITE_PV_FORECAST = 16
 SITE_PV_PERIOD = 25  # the part of an error that belongs to the period that is forecast
 SITE_LOAD_FORECAST = 32

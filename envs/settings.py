@@ -42,6 +42,8 @@ class GridSettings(Section):
     """Which net is played, and the band the operator plans for (the net's own limits are reported beside it).
 
     ``reactive`` says who sets the inverters' reactive power: nobody, the characteristic, or each prosumer's action.
+    ``check`` says who checks a dispatch: a power flow of the operator, or the nodes by messages to their neighbours, in
+    rounds or (``check_delay_ticks``) with random delays of up to so many ticks.
     """
 
     net: str = "simbench:1-LV-rural1--2-sw"
@@ -50,6 +52,16 @@ class GridSettings(Section):
     loading_limit: Annotated[float, Field(gt=0.0, le=2.0)] = 1.0
     reactive: Literal["none", "q_of_u", "agent"] = "none"
     inverter: InverterSettings = InverterSettings()
+    check: Literal["kernel", "messages"] = "kernel"
+    check_delay_ticks: Annotated[int, Field(ge=0, le=100)] = 0
+
+    @model_validator(mode="after")
+    def _delays(self) -> GridSettings:
+        if self.check_delay_ticks > 0 and self.check != "messages":
+            raise ValueError(f"check_delay_ticks = {self.check_delay_ticks} needs check: messages (else 0)")
+        if self.check_delay_ticks > 0 and self.reactive == "q_of_u":
+            raise ValueError("check_delay_ticks > 0: inverters on q_of_u settle in rounds only (allowed: none, agent)")
+        return self
 
 
 class CalendarSettings(Section):

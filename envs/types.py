@@ -35,8 +35,9 @@ NO_EVENT, OVER_VOLTAGE, UNDER_VOLTAGE, OVERLOAD, UPPER_LEVEL = range(5)
 CAUSES = ("none", "over-voltage", "under-voltage", "overload", "upper-level order")
 
 # Columns of a plan's passes: how it was dispatched (envs.dispatch.base.METHODS), whether that is proven to cost least,
-# Wh a period, extremes of the check in millionths, and how many limits it found broken.
-METHOD, PROVEN, PASS_WH, LOW_UPU, HIGH_UPU, LOADING_PPM, BROKEN = range(7)
+# Wh a period, extremes of the check in millionths, the nodes' talk (0 where the kernel alone checked), and how many
+# limits it found broken.
+METHOD, PROVEN, PASS_WH, LOW_UPU, HIGH_UPU, LOADING_PPM, ROUNDS, MESSAGES, TICKS, BROKEN = range(10)
 
 
 @dataclass
@@ -228,7 +229,8 @@ class Plan:
     loops: Ints  # (B, R) safety loops needed
     reopened: Bools  # (B, R)
     safe: Bools  # (B, R) the check passed without a cut
-    passes: Ints  # (B, R, loops + 1, 7) each dispatch and its check, columns below
+    passes: Ints  # (B, R, loops + 1, 10) each dispatch and its check, columns above
+    apart_pu: Floats  # (B, R, loops + 1) largest distance between the nodes' voltages and the kernel's in each check
     pass_places: Ints  # (B, R, loops + 1, limit rows) what the check found broken: bus (>= 0) or -1 - branch
     iterations: Ints  # (B, R) of the dispatch
     nodal_price: Ints  # (B, R, N) by the duals of the last dispatch: energy and network limits; 0 under no award

@@ -21,6 +21,7 @@ from envs import draws
 from envs.config import SettingsError
 from envs.grid.errors import GridError
 from envs.grid.feeder import Feeder, load_feeder
+from envs.grid.messages import refuse_loops
 from envs.grid.profiles import BORROWED, Profiles, load_profiles
 from envs.grid.routing import Routes, charges_by_distance, reference_distance_pu, routes_of
 from envs.grid.sensitivity import branch_share, reactive_sensitivity, voltage_sensitivity
@@ -282,6 +283,11 @@ def _build(settings: str, source: str) -> World:
         profiles = load_profiles(scenario.grid.net, folders)
     except GridError as error:
         raise SettingsError(f"{source}: grid.net = {scenario.grid.net!r}: {error}") from None
+    if scenario.grid.check == "messages":
+        try:
+            refuse_loops(feeder)
+        except ValueError as error:
+            raise SettingsError(f"{source}: grid.check = 'messages': {error} (allowed: kernel)") from None
     shapes = _pv_shapes(feeder, profiles)
     sites = _sites_of(feeder, scenario, shapes.shape[1])
     if not sites:

@@ -19,7 +19,7 @@ import numpy as np
 from envs.grid.routing import path_of
 from envs.recorder import week_before
 from envs.records import event_id, micro, passes_of
-from envs.types import GRID, HORIZON, REQUESTS, Bools, Ints, Trace
+from envs.types import BROKEN, GRID, HORIZON, REQUESTS, Bools, Ints, Trace
 from envs.world import World
 
 # Columns of the tables below.
@@ -45,7 +45,7 @@ class EventPage:
     upper_price: int
     safe: bool  # the check passed without a cut of last resort
     reopened: bool
-    passes: Ints  # (dispatches, 6) method, proven, Wh a period, extremes of its check in millionths
+    passes: Ints  # (dispatches, 9) method, proven, Wh a period, extremes of its check in millionths, the nodes' talk
     broken: Ints  # (limits, 2) dispatch, place that its check found broken
     awards: list[list[int]]  # aggregator, admitted Wh, awarded Wh, price
     orders: Ints  # (orders, 4 + periods) site, aggregator, Wh a period, subsidy, baseline W of each period
@@ -144,7 +144,7 @@ def table(rows: Iterable[Sequence[int]], columns: int) -> Ints:
 def pass_columns(passes: list[list[Any]]) -> dict[str, Ints]:
     """A page's ``passes`` and ``broken`` from the rows of its Dtx."""
     broken = [(n, place) for n, (*_, places) in enumerate(passes) for place in places]
-    made = np.array([row[:-1] for row in passes], np.int64).reshape(-1, 6)
+    made = np.array([row[:-1] for row in passes], np.int64).reshape(-1, BROKEN)
     return {"passes": made, "broken": np.array(broken, np.int64).reshape(-1, 2)}
 
 

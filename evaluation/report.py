@@ -15,6 +15,7 @@ from markupsafe import Markup
 
 from envs.types import CAUSES
 from evaluation import words
+from evaluation.checks import check_tables
 from evaluation.comparison import Comparison, heading, meanings, tables_of
 from evaluation.event_table import event_tables
 from evaluation.figures import pictures
@@ -257,6 +258,7 @@ def render_report(study: Study, comparison: Comparison | None = None) -> str:
         everything=[_row(study, metric) for metric in METRICS],
         completion=_completion(study),
         event_tables=event_tables(study),
+        check_tables=check_tables(study),
         money=[_row(study, metric) for metric in METRICS if metric.name in MONEY_ROWS],
         pictures=drawn,
         paths=path_tables(study),

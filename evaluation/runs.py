@@ -63,6 +63,7 @@ class Truth:
     natural_wh: Ints  # (T, N) injection without orders
     available_wh: Ints  # (T, N) generation had nobody curtailed it
     nodal_price: dict[int, Ints]  # event → (N,) micro-currency per kWh, where its dispatch has dual prices
+    apart_pu: dict[int, Floats]  # event → (dispatches,) nodes' voltages from the power flow's, 0 where it checks alone
     converged: Bools  # (T,)
     rewards: dict[str, Floats]  # role → (T, agents)
 
@@ -111,11 +112,14 @@ def play(job: Job) -> RunResult:
     diary = Diary(world, day)
     real, natural, available, converged = [], [], [], []
     nodal: dict[int, Ints] = {}
+    apart: dict[int, Floats] = {}
     rewards: dict[str, list[Floats]] = {role: [] for role in core.agents}
     for trace in periods(core, policies, job.game):
         diary.write(trace)
         energy = trace.energy
         nodal |= nodal_prices(trace)
+        for r in np.flatnonzero(trace.stage.cause[0]).tolist():
+            apart[event_id(trace.period, r)] = trace.plan.apart_pu[0, r].copy()
         real.append(np.stack([c[0] for c in (energy.generated_wh, energy.consumed_wh, energy.storage_wh)], axis=1))
         natural.append(energy.natural_wh[0])
         available.append(energy.available_wh[0])
@@ -128,6 +132,7 @@ def play(job: Job) -> RunResult:
         np.stack(natural),
         np.stack(available),
         nodal,
+        apart,
         np.array(converged),
         {role: np.stack(values) for role, values in rewards.items()},
     )

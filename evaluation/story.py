@@ -83,7 +83,7 @@ def _trigger(part: Part, page: EventPage) -> list[str]:
 def passes(part: Part, page: EventPage) -> list[str]:
     """Each loop of the safety check: how it was dispatched, what the check found, what became a row of the next."""
     lines = []
-    for n, (method, proven, wh, low, high, loading) in enumerate(page.passes.tolist()):
+    for n, (method, proven, wh, low, high, loading, *_) in enumerate(page.passes.tolist()):
         broken = page.broken[page.broken[:, 0] == n, 1].tolist()
         cost = "" if METHODS[method] == "none" else ", least cost proven" if proven else ", least cost not proven"
         found = "broken: " + ", ".join(_place(part, place) for place in broken) if broken else "no limit broken"

@@ -101,7 +101,7 @@ FIELDS: dict[Kind, tuple[str, ...]] = {
     Kind.DTX: (
         "previous hash", "safe uint", "reopened uint",
         "passes [method uint, proven uint, energy_wh uint, low_micro_pu int, high_micro_pu int, loading_ppm int,"
-        " broken ints]",
+        " rounds uint, messages uint, ticks uint, broken ints]",
         "awards [aggregator address, admitted_wh uint, awarded_wh uint, price_micro uint]",
         "adjustments [site address, aggregator address, energy_wh uint, subsidy_micro uint, baseline_w ints]",
         "cuts [site address, energy_wh int]", "before ints", "after ints",

@@ -105,8 +105,8 @@ def set_forecast(desk, load_w, load_var, set_ppm):
 
 
 @njit(cache=True)
-def solve_sites(limits, desk):
-    """Power flow of what the sites do, inverters included; False where there is no solution."""
+def inject(limits, desk):
+    """What the sites put on each bus; of inverters what agents set, those on a droop answer to the voltage later."""
     desk.p_kw[:] = 0.0
     desk.q_kvar[:] = 0.0
     for i in range(desk.p_w.shape[0]):
@@ -117,6 +117,20 @@ def solve_sites(limits, desk):
             desk.reach_var[i] = capability_var(desk.inverter_w[i], limits.inverter_va[i], limits.most_var[i])
             desk.given_var[i] = desk.reach_var[i] * desk.set_ppm[i] / PPM if limits.reactive == AGENT else 0.0
             desk.q_kvar[bus] += desk.given_var[i] * 0.001
+
+
+@njit(cache=True)
+def measure(limits, desk):
+    """Magnitudes and loadings of the voltages and currents on the desk."""
+    for bus in range(desk.magnitude.shape[0]):
+        desk.magnitude[bus] = abs(desk.voltage[bus])
+    loading_one(limits.feeder, desk.voltage, desk.current, desk.loading)
+
+
+@njit(cache=True)
+def solve_sites(limits, desk):
+    """Power flow of what the sites do, inverters included; False where there is no solution."""
+    inject(limits, desk)
     if limits.reactive == Q_OF_U:
         rounds = sweep_with_droop(
             limits.feeder, limits.droop, limits.site_bus, limits.most_var, desk.reach_var, desk.given_var, desk.p_kw,
@@ -126,7 +140,5 @@ def solve_sites(limits, desk):
         rounds = sweep_one(limits.feeder, desk.p_kw, desk.q_kvar, desk.voltage, desk.current, True)
     if rounds < 0:
         desk.given_var[:] = 0.0
-    for bus in range(desk.magnitude.shape[0]):
-        desk.magnitude[bus] = abs(desk.voltage[bus])
-    loading_one(limits.feeder, desk.voltage, desk.current, desk.loading)
+    measure(limits, desk)
     return rounds > 0

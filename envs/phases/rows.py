@@ -41,8 +41,24 @@ class Rows(NamedTuple):
     touched: Bools  # (B, R) limit rows that the last check with ``add`` found broken
 
 
+class Promise(NamedTuple):
+    """What a request's orders come on top of, over the event: ``base + running + way · ordered`` is checked."""
+
+    base: Floats  # (B, HORIZON, N) W expected without orders
+    running: Floats  # (B, HORIZON, N) W of running orders
+    load_w: Floats  # (T, N) profiles
+    load_var: Floats  # (T, N)
+    appliance_w: Floats  # (B, 2, OUTLOOK, N)
+    set_ppm: Ints  # (B, N) reactive set points
+    first_row: Ints  # (B,) of the profiles
+    way: Ints  # (B,) the request's direction
+    duration: Ints  # (B,) periods
+    cures: bool  # a grid event
+    ordered_wh: Ints  # (B, N) a period
+
+
 class Check(NamedTuple):
-    """Extremes of the forecast over the event's periods, and what is violated in its first."""
+    """Extremes of the forecast over the event's periods, what is violated in its first, and the talk it took."""
 
     violated: Bools  # (B,)
     low_pu: Floats  # (B,)
@@ -50,12 +66,15 @@ class Check(NamedTuple):
     loading: Floats  # (B,)
     voltage_excess: Floats  # (B,) pu summed over buses, first period
     overload_excess: Floats  # (B,) summed over branches, first period
+    talk: Ints  # (B, 3) rounds, messages and ticks of the nodes' exchange, summed over the periods; 0 without one
+    apart_pu: Floats  # (B,) largest distance between the exchange's voltages and the kernel's
 
 
 def no_check(worlds: int) -> Check:
     """A check of B worlds to be filled."""
-    low, high, loading, volts, over = np.zeros((5, worlds))
-    return Check(np.zeros(worlds, np.bool_), low, high, loading, volts, over)
+    low, high, loading, volts, over, apart = np.zeros((6, worlds))
+    talk = np.zeros((worlds, 3), np.int64)
+    return Check(np.zeros(worlds, np.bool_), low, high, loading, volts, over, talk, apart)
 
 
 def no_rows(worlds: int, aggregators: int, sites: int) -> Rows:
@@ -143,56 +162,63 @@ def _counts(effect_per_w, helps, cures, ordered_wh):
 
 
 @njit(cache=True)
-def check_promise(
-    limits, active, base, running, load_w, load_var, appliance_w, set_ppm, first_row, way, duration, cures, ordered_wh,
-    add, first_limit, rows,
-    violated, lowest, highest, heaviest, volt_excess, over_excess,
-):  # fmt: skip
-    """Check ``base + running + way · ordered`` over each event's periods; with ``add``, violated limits join ``rows``.
+def expect(desk, promise, b, h):
+    """Put on the desk what the sites of world ``b`` are expected to do in period ``h`` of the event."""
+    row = (promise.first_row[b] + h) % promise.load_var.shape[0]
+    for i in range(desk.p_w.shape[0]):
+        ordered_w = promise.way[b] * promise.ordered_wh[b, i] / HOURS
+        desk.p_w[i] = promise.base[b, h, i] + promise.running[b, h, i] + ordered_w
+    load_w = promise.load_w[row] + promise.appliance_w[b, LIVED, h]
+    set_forecast(desk, load_w, promise.load_var[row], promise.set_ppm[b])
 
-    A violation counts when the request ``cures`` (a grid event) and goes the relieving way, or when its orders make it
+
+@njit(cache=True)
+def judge(limits, desk, solved, promise, b, h, add, first, rows, check):
+    """Hold what the desk shows of period ``h`` against the limits; with ``add``, violated ones join ``rows``.
+
+    A violation counts when the request cures (a grid event) and goes the relieving way, or when its orders make it
     worse: an upper-level order need not mend what was broken without it, a later trigger will.
     """
+    magnitude, loading = desk.magnitude, desk.loading
+    check.low_pu[b] = min(check.low_pu[b], magnitude[1:].min())
+    check.high_pu[b] = max(check.high_pu[b], magnitude.max())
+    check.loading[b] = max(check.loading[b], loading.max())
+    if h == 0:
+        check.voltage_excess[b], check.overload_excess[b] = violation(limits, magnitude, loading)
+    check.violated[b] |= not solved
+    if not solved:
+        return
+    way, ordered_wh = promise.way[b], promise.ordered_wh[b]
+    cause, bus, _ = worst_voltage(limits, magnitude)
+    if cause != NO_EVENT:
+        helps = (way < 0) == (cause == OVER_VOLTAGE)
+        effects(limits, desk, bus)
+        if _counts(desk.effect, helps, promise.cures, ordered_wh):
+            check.violated[b] = True
+            if add:
+                excess = voltage_excess(limits, magnitude, bus) + TOLERANCE_PU
+                _limit_row(limits, desk.effect, rows, b, first, bus, helps, excess, ordered_wh)
+    relief, branch, watts = worst_branch(limits, desk.voltage, desk.current, loading)
+    if relief != 0:
+        effects(limits, desk, -1 - branch)
+        if _counts(desk.effect, way == relief, promise.cures, ordered_wh):
+            check.violated[b] = True
+            if add:
+                excess = watts + TOLERANCE_PU * branch_watts(limits, branch)
+                _limit_row(limits, desk.effect, rows, b, first, -1 - branch, way == relief, excess, ordered_wh)
+
+
+@njit(cache=True)
+def check_promise(limits, active, promise, add, first_limit, rows, check):
+    """Check what is promised over each event's periods by power flow; with ``add``, violated limits join ``rows``."""
     desk = new_desk(limits)
-    for b in range(base.shape[0]):
-        violated[b] = False
+    for b in range(active.shape[0]):
         if not active[b]:
             continue
         if add:
             rows.touched[b] = False
-        lowest[b], highest[b], heaviest[b] = np.inf, 0.0, 0.0
-        for h in range(duration[b]):
-            row = (first_row[b] + h) % load_var.shape[0]
-            for i in range(base.shape[2]):
-                desk.p_w[i] = base[b, h, i] + running[b, h, i] + way[b] * ordered_wh[b, i] / HOURS
-            set_forecast(desk, load_w[row] + appliance_w[b, LIVED, h], load_var[row], set_ppm[b])
+        check.low_pu[b] = np.inf
+        for h in range(promise.duration[b]):
+            expect(desk, promise, b, h)
             solved = solve_sites(limits, desk)
-            magnitude, loading = desk.magnitude, desk.loading
-            lowest[b] = min(lowest[b], magnitude[1:].min())
-            highest[b], heaviest[b] = max(highest[b], magnitude.max()), max(heaviest[b], loading.max())
-            if h == 0:
-                volt_excess[b], over_excess[b] = violation(limits, magnitude, loading)
-            violated[b] |= not solved
-            if not solved:
-                continue
-            cause, bus, _ = worst_voltage(limits, magnitude)
-            over = cause == OVER_VOLTAGE
-            helps = (way[b] < 0) == over
-            if cause != NO_EVENT:
-                effects(limits, desk, bus)
-                if _counts(desk.effect, helps, cures, ordered_wh[b]):
-                    violated[b] = True
-                    excess = voltage_excess(limits, magnitude, bus) + TOLERANCE_PU
-                    if add:
-                        _limit_row(limits, desk.effect, rows, b, first_limit[b], bus, helps, excess, ordered_wh[b])
-            relief, branch, watts = worst_branch(limits, desk.voltage, desk.current, loading)
-            if relief != 0:
-                effects(limits, desk, -1 - branch)
-                helps = way[b] == relief
-                if _counts(desk.effect, helps, cures, ordered_wh[b]):
-                    violated[b] = True
-                    excess = watts + TOLERANCE_PU * branch_watts(limits, branch)
-                    if add:
-                        _limit_row(
-                            limits, desk.effect, rows, b, first_limit[b], -1 - branch, helps, excess, ordered_wh[b]
-                        )
+            judge(limits, desk, solved, promise, b, h, add, first_limit[b], rows, check)

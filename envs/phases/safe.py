@@ -16,8 +16,10 @@ from envs.mechanisms import Mechanisms
 from envs.phases.clear import Blocks, admit_blocks, choose_aggregators, delivered_price, offers_of, taken_blocks
 from envs.phases.cut import last_resort
 from envs.phases.network import Limits, limits_of
-from envs.phases.rows import LIMIT_ROWS, Check, Rows, check_promise, no_check, no_rows, open_rows
+from envs.phases.rows import LIMIT_ROWS, Check, Promise, Rows, check_promise, no_check, no_rows, open_rows
+from envs.phases.talk import Nodes, check_by_messages
 from envs.types import (
+    BROKEN,
     GRID,
     HOURS,
     LIVED,
@@ -56,7 +58,8 @@ def _empty_plan(stage: Stage, sites: int, passes: int) -> Plan:
         member=ints(sites),
         cut_wh=ints(sites),
         loops=ints(REQUESTS),
-        passes=ints(REQUESTS, passes, 7),
+        passes=ints(REQUESTS, passes, BROKEN + 1),
+        apart_pu=floats(REQUESTS, passes),
         pass_places=ints(REQUESTS, passes, LIMIT_ROWS),
         reopened=np.zeros((worlds, REQUESTS), np.bool_),
         safe=np.ones((worlds, REQUESTS), np.bool_),
@@ -151,6 +154,10 @@ class _Request:
         self.size_wh: Ints = np.where(within[:, :, None], self.blocks.size_wh, 0)
         self.price = delivered_price(stage, plan.member, self.blocks.price)
         self.rows: Rows = no_rows(len(self.active), world.aggregators, world.sites)
+        grid = world.scenario.grid
+        self.nodes: Nodes | None = None
+        if grid.check == "messages":
+            self.nodes = Nodes(world.feeder, grid.check_delay_ticks, state, REQUESTS * plan.passes.shape[2])
         self.ordered = np.zeros_like(plan.member)
         self.uncured: Bools = np.zeros_like(self.active)
         self.most_wh: Ints = (
@@ -158,14 +165,20 @@ class _Request:
         )
 
     def check(self, active: Bools, ordered: Ints, add: bool) -> Check:
-        """Power flow of base, running orders and ``ordered`` over the event; rows grow where ``add``."""
-        worlds = len(active)
-        result = no_check(worlds)
-        check_promise(
-            self.limits, active, self.stage.expected_w, self.running, self.world.load_w, self.world.load_var,
-            self.state.appliance_w, self.set_ppm, self.first_row, self.way, self.duration, self.request == GRID,
-            ordered, add, self.first_limit, self.rows, *result,
+        """Power flow of base, running orders and ``ordered`` over the event; rows grow where ``add``.
+
+        A dispatch is checked with ``add``, by the nodes themselves where the scenario says so.
+        """
+        result = no_check(len(active))
+        promised = Promise(
+            self.stage.expected_w, self.running, self.world.load_w, self.world.load_var, self.state.appliance_w,
+            self.set_ppm, self.first_row, self.way, self.duration, self.request == GRID, ordered,
         )  # fmt: skip
+        if self.nodes is not None and add:
+            turn = self.request * self.plan.passes.shape[2] + self.plan.loops[:, self.request]
+            check_by_messages(self.nodes, self.limits, active, promised, turn, self.first_limit, self.rows, result)
+        else:
+            check_promise(self.limits, active, promised, add, self.first_limit, self.rows, result)
         return result
 
     def award(self) -> None:
@@ -205,9 +218,11 @@ class _Request:
         place, touched = self.rows.place[b], self.rows.touched[b]
         first = np.argsort(~touched, axis=1, kind="stable")[:, :LIMIT_ROWS]  # those found broken, in their order
         extremes = (np.rint(each[b] * PPM) for each in (check.low_pu, check.high_pu, check.loading))
-        columns = (self.method[b], self.proven[b], self.ordered[b].sum(axis=1), *extremes, touched.sum(axis=1))
+        made = (self.method[b], self.proven[b], self.ordered[b].sum(axis=1))
+        columns = (*made, *extremes, *check.talk[b].T, touched.sum(axis=1))
         n = self.plan.loops[b, self.request]
         self.plan.passes[b, self.request, n] = np.stack(columns, axis=1)
+        self.plan.apart_pu[b, self.request, n] = check.apart_pu[b]
         self.plan.pass_places[b, self.request, n] = np.take_along_axis(place, first, axis=1)
 
     def _solve(

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from envs.grid.feeder import Feeder, load_feeder
-from envs.grid.messages import doubters, exchange
+from envs.grid.inverter import Droop, sweep_with_droop
+from envs.grid.messages import Inverters, doubters, exchange
+from envs.grid.single import sweep_one
 from envs.grid.sweep import PowerFlow
 from tests.grid.conftest import CASE33, RURAL, SEMIURBAN, SIX_NODE, TINY, injections
 
@@ -23,11 +25,34 @@ def test_in_rounds_it_is_the_sweep(name: str) -> None:
     flow = PowerFlow(feeder).solve(*nominal(feeder))
     assert found.converged
     assert found.rounds == flow.rounds
-    assert np.abs(found.voltage_pu - flow.voltage_pu).max() < 1e-9
+    voltage, current = np.empty((2, feeder.bus_count), complex)
+    assert sweep_one(feeder.sweep_arrays, *nominal(feeder), voltage, current, True) == found.rounds
+    assert found.voltage.tobytes() == voltage.tobytes()  # to the last bit
+    assert found.current.tobytes() == current.tobytes()
     # one message a branch and direction in each round, the last report up and the verdict down
     assert found.messages == 2 * (feeder.bus_count - 1) * (found.rounds + 1)
     root = found.voltage[0] * found.current[0].conjugate() * feeder.base_kva
     assert root.real == pytest.approx(float(flow.slack_p_kw), abs=1e-6)
+
+
+@pytest.mark.parametrize("name", [TINY, SIX_NODE, RURAL])
+def test_inverters_that_answer_to_their_own_voltage_settle_as_in_the_sweep(name: str) -> None:
+    feeder = load_feeder(name)
+    p_kw, q_kvar = nominal(feeder, 1.5)
+    bus, most_var = feeder.generators.bus, 600.0 * feeder.generators.p_kw
+    own = Inverters(Droop(0.93, 0.97, 1.0, 1.07, 0.4), bus, most_var, 0.8 * most_var)
+    found = exchange(feeder, p_kw, q_kvar, inverters=own)
+    voltage, current = np.empty((2, feeder.bus_count), complex)
+    given_var = np.empty(len(bus))
+    rounds = sweep_with_droop(
+        feeder.sweep_arrays, own.droop, bus, most_var, own.reach_var, given_var, p_kw, q_kvar, voltage, current
+    )
+    assert found.rounds == rounds
+    assert found.voltage.tobytes() == voltage.tobytes()
+    assert found.given_var.tobytes() == given_var.tobytes()
+    assert (given_var < 0.0).any()
+    with pytest.raises(ValueError, match="settle in rounds"):
+        exchange(feeder, p_kw, q_kvar, 3, 0, own)
 
 
 @pytest.mark.parametrize("name", [TINY, SIX_NODE, RURAL, SEMIURBAN, CASE33])
