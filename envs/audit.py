@@ -169,7 +169,8 @@ class Market:
         energy = self._energy(block, quotes, plan)
         verdict = verify(world, state, claims, energy, witness_noise=0.0)
         payments = settle(world, state, trades, energy, verdict)
-        update_standing(world, state, trades, verdict, [self.refused])
+        refused = self.refused + self._refused(block, block.height - 1)  # evidence of who did not await its turn
+        update_standing(world, state, trades, verdict, [refused])
         outcome = Outcome(state, trades, energy, verdict, share_losses(world, trades, verdict), payments)
         drafts = self.scribe.results(0, state, outcome)
         drafts[-1].body[-1] = only(block, Kind.STATUS, "settlement").body[-1]  # the weather is the operator's word
@@ -262,8 +263,13 @@ class Market:
             self._certified(certify(world, state, stage, quotes, plan, problem, r, where))
         enter_events(state, stage, plan.ordered_wh, plan.member, plan.award_price)
         self.promised = (quotes, trades, plan)
-        index, sites = reader.index, world.sites
-        self.refused = [site for r in of_kind(block, Kind.REFUSAL) if (site := index.get(r.body[2], sites)) < sites]
+        self.refused = self._refused(block, block.height)
+
+    def _refused(self, block: Sealed, height: int) -> list[int]:
+        """The sites whose block of that height was refused."""
+        turns = [record.body for record in of_kind(block, Kind.REFUSAL) if record.body[0] == height]
+        found = [self.reader.index.get(producer, self.world.sites) for _, _, producer, *_ in turns]
+        return [site for site in found if site < self.world.sites]
 
     def _certified(self, found: Certificate) -> None:
         """Keep a certificate; Impossible where the dispatch is not what it claims to be."""

@@ -1,6 +1,6 @@
 """Where misconduct enters a period: policies emit intentions, behaviours corrupt them for the sites that play them.
 
-A behaviour is a file in ``agents/behaviours`` with any of five functions; what it does not define stays honest. Each
+A behaviour is a file in ``agents/behaviours`` with any of seven functions; what it does not define stays honest. Each
 gets
 ``who``, the (B, N) mask of its players, and its ``intensity``; arrays are changed in place.
 
@@ -9,6 +9,8 @@ gets
     meter(claims: Claims, who, intensity)       what the meter reports
     forge(who, intensity) -> Bools              who alters the block when it is their turn to seal one
     misstate(who, intensity) -> Bools           who does so with the operator, so that every signature holds
+    equivocate(who, intensity) -> Bools         who signs two blocks when it is their turn to seal one
+    jump(who, intensity) -> Bools               who claims, when they come next, that the one who is due is absent
 """
 
 from __future__ import annotations
@@ -16,7 +18,13 @@ from __future__ import annotations
 import numpy as np
 
 from envs.mechanisms import Mechanisms
-from envs.types import Bools, Claims, Energy, Floats, Quotes, State
+from envs.types import Bools, Claims, Energy, Floats, Ints, Quotes, State
+from ledger.turns import Conduct
+
+# What a behaviour makes of its turns, by hook; of several the last counts.
+TURNS = {
+    "jump": Conduct.JUMPS, "equivocate": Conduct.EQUIVOCATES, "forge": Conduct.FORGES, "misstate": Conduct.MISSTATES,
+}  # fmt: skip
 
 
 def _players(mechanisms: Mechanisms, state: State, hook: str) -> list[tuple[int, Bools]]:
@@ -56,9 +64,10 @@ def claimed(mechanisms: Mechanisms, state: State, energy: Energy) -> Claims:
     return claims
 
 
-def forgers(mechanisms: Mechanisms, state: State, hook: str = "forge") -> Bools:
-    """(B, N) sites that would alter the block they seal; by ``hook`` misstate those that the operator helps."""
-    mask = np.zeros(state.malicious.shape, np.bool_)
-    for index, who in _players(mechanisms, state, hook):
-        mask |= getattr(mechanisms.behaviours[index], hook)(who, mechanisms.intensities[index])
-    return mask
+def conduct_of(mechanisms: Mechanisms, state: State) -> Ints:
+    """(B, N) ``ledger.turns.Conduct``: what each site makes of its turns to seal a block."""
+    conduct = np.zeros(state.malicious.shape, np.int64)
+    for hook, kind in TURNS.items():
+        for index, who in _players(mechanisms, state, hook):
+            conduct[getattr(mechanisms.behaviours[index], hook)(who, mechanisms.intensities[index])] = kind
+    return conduct

@@ -13,13 +13,13 @@ from hashlib import sha256
 
 import numpy as np
 
-from envs.behaviour import forgers
+from envs.behaviour import conduct_of
 from envs.mechanisms import Mechanisms
 from envs.records import Scribe, roster_of
+from envs.sealing import Watch, seal_last, seal_one
 from envs.types import HOURS, PPM, WEEK, Ints, Plan, Quotes, Stage, State, Trace, Trades
 from envs.world import World
 from ledger.chain import Chain
-from ledger.change import Refusal
 from ledger.consensus.base import SETTINGS_MARK
 from ledger.lottery import Lottery
 from ledger.params import BUSINESSES, DISPATCH, Params
@@ -35,8 +35,7 @@ class _Book:
     scribe: Scribe
     chain: Chain | None
     lottery: Lottery | None
-    forgers: np.ndarray  # (N,) bool
-    helped: np.ndarray  # (N,) bool: those with the operator's signature, who misstate results
+    watch: Watch
     store: Store | None = None
     pending: list[Draft] = field(default_factory=list)  # readings and results of the period just lived
 
@@ -92,15 +91,14 @@ class Recorder:
         worlds = len(state.seed)
         if self.path is not None and (worlds != 1 or self.mode == "off"):
             raise ValueError("a ledger file needs exactly one world and ledger.mode full or hashes")
-        helped = forgers(mechanisms, state, "misstate")
-        who = forgers(mechanisms, state) | helped
+        conduct = conduct_of(mechanisms, state)
         self.books = []
         for b in range(worlds):
-            if self.mode == "off" and not who[b].any():
+            if self.mode == "off" and not conduct[b].any():
                 continue  # nobody could be punished for a block: no draw is needed
-            self.books.append(self._open(state, b, who[b], helped[b], periods))
+            self.books.append(self._open(state, b, Watch(conduct[b]), periods))
 
-    def _open(self, state: State, b: int, who: np.ndarray, helped: np.ndarray, periods: int) -> _Book:
+    def _open(self, state: State, b: int, watch: Watch, periods: int) -> _Book:
         world, roster, params = self.world, roster_of(self.world), params_of(self.world)
         run = f"{world.scenario.name}/{int(state.seed[b])}/{int(state.episode[b])}/{periods}".encode()
         name = run + SETTINGS_MARK + settings_digest(world)
@@ -108,11 +106,11 @@ class Recorder:
         start_s = int(state.day[b]) * 86_400
         scribe = Scribe(world, roster)
         if self.mode == "off":
-            return _Book(b, scribe, None, Lottery(params, roster, history, name, start_s), who, helped)
+            return _Book(b, scribe, None, Lottery(params, roster, history, name, start_s), watch)
         store = Store.create(self.path, world.scenario.ledger.durability) if self.path is not None else None
         chain = Chain.create(params, roster, history, [*scribe.contracts(), *scribe.sites()], start_s, name, store)
         chain.path_list = scribe.path_list.of
-        return _Book(b, scribe, chain, None, who, helped, store)
+        return _Book(b, scribe, chain, None, watch, store)
 
     def seal(
         self, state: State, stage: Stage, quotes: Quotes, trades: Trades, plan: Plan, joined: np.ndarray
@@ -129,7 +127,8 @@ class Recorder:
             b = book.b
             drafts: list[Draft] = []
             if book.chain is not None:
-                drafts = book.pending + book.scribe.promises(b, state, stage, quotes, trades, plan, joined)
+                promises = book.scribe.promises(b, state, stage, quotes, trades, plan, joined)
+                drafts = [*book.watch.bring(), *book.pending, *promises]
             producer[b], refused[b] = _produce(book, drafts)
         return producer, refused
 
@@ -148,8 +147,7 @@ class Recorder:
         for book in self.books:
             if book.chain is None:
                 continue
-            # Nobody forges a closing block: there is no later period in which it could be punished.
-            book.chain.seal_height(book.pending, executed=book.pending)
+            seal_last(book.watch, book.chain, book.pending)
             book.chain.close(book.scribe.eno, book.scribe.last_accounts())
             self.heads.append(book.chain.head)
             if book.store is not None:
@@ -175,35 +173,10 @@ class Recorder:
 def _produce(book: _Book, drafts: list[Draft]) -> tuple[int, list[int]]:
     """A block of each chain; (the site that sealed the dispatch chain's, the sites refused)."""
     if book.lottery is not None:
-        return book.lottery.produce(book.forgers.tolist())
+        return book.lottery.produce(book.watch.conduct.tolist())
     assert book.chain is not None
     refused: list[int] = []
     for _ in book.chain.state.chains:
-        site, turned_away = _seal_one(book, book.chain, drafts)
+        site, turned_away = seal_one(book.watch, book.chain, drafts)
         refused += turned_away
-    return site, refused
-
-
-def _seal_one(book: _Book, chain: Chain, drafts: list[Draft]) -> tuple[int, list[int]]:
-    """Draw producers until one seals an honest block of the chain that is due; (its site, the sites refused).
-
-    ``drafts`` are also what every validator executes from the same forecasts, orders and readings; in a simulation that
-    is computed once.
-    """
-    refused: list[int] = []
-    refusals: list[Refusal] = []
-    while True:
-        draw = chain.draw(refusals)
-        site = chain.roster.index_of[draw.producer]
-        if site >= len(book.forgers) or not book.forgers[site]:
-            break
-        candidate = chain.propose(drafts, draw, refusals)
-        helped = book.helped[site]  # the sender signs what is altered: only the contracts contradict it
-        forged = chain.misstate(candidate) if helped else chain.forge(candidate)
-        fault = chain.check_candidate(forged, forged if helped else candidate, drafts)
-        if fault is None:
-            raise AssertionError(f"a forged block of site {site} passed the check")
-        refusals.append(chain.refuse(forged, fault))
-        refused.append(site)
-    chain.seal(drafts, draw, refusals, executed=drafts)
     return site, refused

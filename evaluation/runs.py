@@ -30,7 +30,7 @@ from evaluation.measures import differing_figures
 from evaluation.playing import periods
 from ledger.verify import ChainVerdict, verify_file
 
-HOOKS = ("quote", "deliver", "meter", "forge", "misstate")
+HOOKS = ("quote", "deliver", "meter", "forge", "misstate", "equivocate", "jump")
 
 
 @dataclass(frozen=True)

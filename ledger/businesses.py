@@ -38,6 +38,9 @@ class BusinessChain:
     seed: bytes  # of the next block's draw
     height: int = -1
     head: bytes = NO_HASH
+    before_head: bytes = NO_HASH
+    producer: bytes = b""  # of the head
+    round: int = 0  # in which the head's producer was drawn
     votes_root: bytes = rows_root(())
     record_count: int = 0
     refused: int = 0  # producers' turns that came to nothing
@@ -47,7 +50,8 @@ class BusinessChain:
 
     def take(self, block: Block, nonces: dict[bytes, int], closed: bool) -> None:
         """Make a checked block the head."""
-        self.height, self.head = block.header.height, block.hash
+        self.height, self.head, self.before_head = block.header.height, block.hash, block.header.previous
+        self.producer, self.round = block.header.producer, block.header.round
         self.votes_root = rows_root(block.votes)
         self.record_count += len(block.records)
         self.refused += len(block.refusals)

@@ -4,9 +4,9 @@
     block = chain.seal(drafts)                          # draw, propose, check, votes, append
 or, with producers that may cheat, step by step:
     draw = chain.draw(refusals)
-    candidate = chain.propose(drafts, draw, refusals)
-    fault = chain.check_candidate(chain.forge(candidate))
-    refusals.append(chain.refuse(candidate, fault))     # and draw again
+    forged = chain.forge(chain.draft(drafts, draw, refusals))
+    fault = chain.check_candidate(forged, witnessed=refusals)
+    refusals.append(chain.refuse(forged, fault))        # and draw again
 
 A ledger may have several chains (`businesses.py`), sealed in turn at every height: `seal` and the steps above concern
 the chain that is due, with the drafts of the whole height given each time; `seal_height` seals a block of each.
@@ -14,20 +14,18 @@ the chain that is due, with the drafts of the whole height given each time; `sea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from itertools import zip_longest
 from typing import Protocol
 
 from . import consensus, forgery
 from .blocks import Block, Vote
 from .businesses import NO_HASH, BusinessChain
+from .candidate import PathList, check_paths, check_results, check_single, check_submitted, check_witnessed
 from .change import Change, Event, Refusal, refused_producers
 from .check import check_votes, examine
-from .check_records import Examination
 from .checkpoint import Checkpoint
 from .encoding import Body
-from .execution import RESULTS, Expected, result_fault
 from .faults import Fault, FaultCode, LedgerFault
 from .params import Params, Signing, genesis_body
 from .proposal import History, Sheets, assemble, history_drafts, make_records
@@ -42,9 +40,6 @@ class BlockStore(Protocol):
 
     def append(self, block: Block) -> None:
         """Keep a block for good before returning."""
-
-
-PathList = Callable[[Sequence[Body]], Body | None]  # bodies of a block's TRADE records → body of its PATHS, if any
 
 
 class Chain:
@@ -125,26 +120,37 @@ class Chain:
         self, drafts: Sequence[Draft], draw: consensus.Draw | None = None, refusals: Sequence[Refusal] = (),
         closing: Draft | None = None,
     ) -> Block:  # fmt: skip
-        """The honest candidate of the chain that is due: records from those of the drafts that it keeps, in their
-        order, refusals first, a closing record last, signed, without votes.
+        """The honest candidate of the chain that is due: `draft`, signed by its producer; DoubleSignError where the
+        producer signed another block of this height and chain.
+        """
+        return self._sign(self.draft(drafts, draw, refusals, closing))
+
+    def draft(
+        self, drafts: Sequence[Draft], draw: consensus.Draw | None = None, refusals: Sequence[Refusal] = (),
+        closing: Draft | None = None,
+    ) -> Block:  # fmt: skip
+        """The block that an honest producer would sign: records from those of the drafts that the chain keeps, in
+        their order, refusals first, a closing record last, signed by their senders, without votes.
 
         DTX, VTX and ATX drafts may leave body[0] empty (b"") and an ATX its trail ([]): the chain fills in
         the ids. Encoding or schema errors raise ValueError; whether the block is sound is for the check.
         """
         due = draw if draw is not None else self.draw(refusals)
         producer = self.roster.index_of[due.producer]
-        turns = [
-            Draft(Kind.REFUSAL, producer, 0, [
-                self.height + 1, turn.round, turn.producer, int(turn.fault), turn.header, turn.signature])
-            for turn in refusals
-        ]  # fmt: skip
+        turns = [Draft(Kind.REFUSAL, producer, 0, [*turn[:3], int(turn.fault), *turn[4:]]) for turn in refusals]
         state, sheets = self.state, self._sheets_of(drafts)
         records = sheets.records[state.due.name]
         if turns or closing is not None:
             last = [] if closing is None else [closing]
             mine = [draft for draft in drafts if draft.kind in state.due.kinds]
             records = make_records(state, state.due, self.roster, [*turns, *mine, *last])
-        return assemble(state, self.roster, records, due, sheets=sheets)
+        return assemble(state, self.roster, records, due, sheets=sheets, signed=False)
+
+    def _sign(self, block: Block) -> Block:
+        if self.state.signing is Signing.NONE:
+            return block
+        signature = self._signer(block.header.producer).propose(block.header.height, block.hash)
+        return replace(block, producer_signature=signature)
 
     def _sheets_of(self, drafts: Sequence[Draft]) -> Sheets:
         """The height's records by chain, made once for the same drafts."""
@@ -154,38 +160,33 @@ class Chain:
         return found
 
     def check_candidate(
-        self, block: Block, submitted: Block | None = None, executed: Sequence[Draft] | None = None
-    ) -> Fault | None:
+        self, block: Block, submitted: Block | None = None, executed: Sequence[Draft] | None = None,
+        witnessed: Sequence[Refusal] = (), shown: Sequence[Block] = (),
+    ) -> Fault | None:  # fmt: skip
         """The first fault of a block before the vote. With signing "none" no signature can tell a forged
         record from its sender's; `submitted`, the honest candidate, then stands for what the senders know
-        they submitted. `executed` holds the contract results of the height as the validators execute them.
+        they submitted. `executed` holds the contract results of the height as the validators execute them,
+        `witnessed` the turns that they saw come to nothing, `shown` the other candidates that any of them was shown.
         """
         try:
             examine(self.state, block)
-            self._check_paths(block)
+            self._hold_against(block, executed, witnessed, submitted)
+            check_single(self.state, block, shown)
         except LedgerFault as refused:
             return refused.fault
-        if submitted is None:
-            return self._result_fault(block, executed)
-        mine, theirs = ([record.raw for record in each.records] for each in (submitted, block))
-        for position, (due, found) in enumerate(zip_longest(mine, theirs)):
-            if due != found:
-                detail = "the records are not what their senders submitted"
-                return Fault(FaultCode.SUBMISSION, block.header.height, detail, position, self.state.label)
-        return self._result_fault(block, executed)
+        return None
 
-    def _result_fault(self, block: Block, executed: Sequence[Draft] | None) -> Fault | None:
-        """The first contract result of a candidate that is not what the validators executed."""
-        if executed is None:
-            return None
-        kinds, members = self.state.due.kinds & RESULTS, self.roster.members
-        expected = [
-            Expected("contract", Kind(kind), members[sender].address, event, body)
-            for kind, sender, event, body in executed
-            if kind in kinds
-        ]
-        fault = result_fault(block.records, expected, block.header.height)
-        return None if fault is None else replace(fault, business=self.state.label)
+    def _hold_against(
+        self, block: Block, executed: Sequence[Draft] | None, witnessed: Sequence[Refusal],
+        submitted: Block | None = None,
+    ) -> None:  # fmt: skip
+        """LedgerFault where a candidate is not what the validators know beside the ledger."""
+        check_paths(self.state, block, self.path_list)
+        check_witnessed(self.state, block, witnessed)
+        if submitted is not None:
+            check_submitted(self.state, block, submitted)
+        if executed is not None:
+            check_results(self.state, block, self.roster, executed)
 
     def check(self, block: Block) -> Fault | None:
         """The first fault of a voted block as the next one of this chain; None when it is sound."""
@@ -205,28 +206,35 @@ class Chain:
         self._take(block, change)
 
     def seal(
-        self,
-        drafts: Sequence[Draft],
-        draw: consensus.Draw | None = None,
-        refusals: Sequence[Refusal] = (),
-        executed: Sequence[Draft] | None = None,
-    ) -> Block:
-        """Propose, check once, vote, store and take the block that is due; LedgerFault when the drafts make no
-        sound block, or other contract results than those `executed`.
+        self, drafts: Sequence[Draft], draw: consensus.Draw | None = None, refusals: Sequence[Refusal] = (),
+        executed: Sequence[Draft] | None = None, witnessed: Sequence[Refusal] | None = None,
+    ) -> Block:  # fmt: skip
+        """Draft, check once, sign, vote, store and take the block that is due; LedgerFault when the drafts make no
+        sound block, other contract results than those `executed`, or refusals that were not `witnessed` (by default
+        the producer states what all witnessed). An honest producer signs nothing that fails the check.
         """
-        return self.seal_candidate(self.propose(drafts, draw, refusals), executed)
+        return self._seal(self.draft(drafts, draw, refusals), executed, refusals if witnessed is None else witnessed)
+
+    def _seal(self, own: Block, executed: Sequence[Draft] | None, witnessed: Sequence[Refusal]) -> Block:
+        """Seal a draft, which its producer signs once it is found sound."""
+        change = examine(self.state, own, signed=False)
+        self._hold_against(own, executed, witnessed)
+        return self._confirm(self._sign(own), change)
 
     def seal_height(self, drafts: Sequence[Draft], executed: Sequence[Draft] | None = None) -> list[Block]:
         """Seal a block of every chain, the main chain's last."""
         return [self.seal(drafts, executed=executed) for _ in self.state.chains]
 
-    def seal_candidate(self, candidate: Block, executed: Sequence[Draft] | None = None) -> Block:
-        """Check a candidate once, let the committee vote, store and take it."""
+    def seal_candidate(
+        self, candidate: Block, executed: Sequence[Draft] | None = None, witnessed: Sequence[Refusal] = ()
+    ) -> Block:
+        """Check a signed candidate once, let the committee vote, store and take it."""
         change = examine(self.state, candidate)
-        self._check_paths(candidate)
-        fault = self._result_fault(candidate, executed)
-        if fault is not None:
-            raise LedgerFault(fault)
+        self._hold_against(candidate, executed, witnessed)
+        return self._confirm(candidate, change)
+
+    def _confirm(self, candidate: Block, change: Change) -> Block:
+        """The committee votes for a candidate that it found sound."""
         block = candidate.with_votes(self._votes(candidate))
         self._take(block, change)
         return block
@@ -240,7 +248,7 @@ class Chain:
             mine = sum(draft.kind in due.kinds for draft in drafts)
             count = due.record_count + mine + len(turned_away) + 1
             closing = Draft(Kind.CLOSING, sender, 0, [self.height + 2, count, due.head])
-            block = self.seal_candidate(self.propose(drafts, None, turned_away, closing))
+            block = self._seal(self.draft(drafts, None, turned_away, closing), None, turned_away)
         return block
 
     def forge(self, block: Block, position: int | None = None, body: Body | None = None) -> Block:
@@ -251,14 +259,31 @@ class Chain:
         """A copy of a candidate in which producer and operator signed another result; see `forgery.misstate`."""
         return forgery.misstate(self.state, self.roster, block, self._sheets)
 
+    def equivocate(self, block: Block) -> tuple[Block, Block]:
+        """A draft signed by its producer, and another sound block of the turn; see `forgery.equivocate`."""
+        return forgery.equivocate(self.state, self.roster, block, self._sheets)
+
+    def jump(self, drafts: Sequence[Draft], draw: consensus.Draw, refusals: Sequence[Refusal] = ()) -> Block | None:
+        """What the next in line after `draw` signs when it claims that the producer that is due did not turn up; None
+        where nobody comes next.
+        """
+        gone = [*refusals, self.absence(draw)]
+        try:
+            following = self.draw(gone)
+        except ValueError:
+            return None
+        return forgery.signed_anyway(self.state, self.roster, self.draft(drafts, following, gone))
+
     def refuse(self, block: Block, fault: Fault) -> Refusal:
         """The evidence of a refused candidate, for the next draw and the next producer's REFUSAL record."""
         header = block.header
-        return Refusal(header.round, header.producer, fault.code, block.header_raw, block.producer_signature)
+        return Refusal(
+            header.height, header.round, header.producer, fault.code, block.header_raw, block.producer_signature
+        )
 
     def absence(self, draw: consensus.Draw) -> Refusal:
         """The evidence of a producer that made no block in its turn."""
-        return Refusal(draw.round, draw.producer, FaultCode.ABSENT, b"", b"")
+        return Refusal(self.height + 1, draw.round, draw.producer, FaultCode.ABSENT, b"", b"")
 
     def checkpoint(self) -> Checkpoint:
         """The authority's signature for the head, and for the main chain's committee of the blocks to come while its
@@ -280,23 +305,6 @@ class Chain:
             block.header.producer, block.header_raw, block.producer_signature, other.header_raw,
             other.producer_signature,
         ]  # fmt: skip
-
-    def _check_paths(self, block: Block) -> None:
-        """LedgerFault unless H_block = H_veri (paper 003, 3.3.2): each delegate routes the block's trades itself and
-        votes for its own root alone. All compute the same here, so it is done once.
-        """
-        if self.path_list is None or Kind.PATHS not in self.due.kinds:
-            return
-        try:
-            body = self.path_list([record.body for record in block.records if record.kind is Kind.TRADE])
-        except ValueError as error:  # trades that cannot be routed, as those of nodes that are no sites
-            raise LedgerFault(Fault(FaultCode.PATHS, block.header.height, str(error))) from error
-        listed = [(n, record) for n, record in enumerate(block.records) if record.kind is Kind.PATHS]
-        if [record.body for _, record in listed] == ([] if body is None else [body]):
-            return  # the records are alike, and so are their roots
-        position = listed[0][0] if listed else None
-        detail = "the path list is not the one that the delegates compute from the trades"
-        Examination(self.state, block).refuse(FaultCode.PATHS, detail, position)
 
     def _votes(self, block: Block) -> list[Vote]:
         if self.state.signing is Signing.NONE:

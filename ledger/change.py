@@ -15,11 +15,13 @@ from .weights import Int64Array
 
 
 class Refusal(NamedTuple):
-    """A producer's turn that came to nothing: its refused block, or its absence (both byte strings empty).
+    """A producer's turn that came to nothing: its refused block, or its absence (both byte strings empty). Of the
+    height before, the block of a producer that did not await its turn. In the order of a REFUSAL record's body.
 
     The evidence is the block's whole header: a hash would not tell of which chain, height and round it is.
     """
 
+    height: int
     round: int
     producer: bytes
     fault: FaultCode
@@ -38,7 +40,9 @@ Event = dict[Kind, Link]
 
 
 def refused_producers(block: Block) -> list[bytes]:
-    """The producers whose turns before this block came to nothing, in their order."""
+    """The producers that were passed over in this block's draw: their turns came to nothing, or they had not awaited
+    them at the height before.
+    """
     return [record.body[2] for _, record in block.refusals]
 
 

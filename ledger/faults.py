@@ -51,6 +51,7 @@ class FaultCode(IntEnum):
     PATHS = 40
     EXECUTION = 41
     HISTORY_ROOT = 42
+    UNWITNESSED = 43
 
 
 @dataclass(frozen=True, slots=True)

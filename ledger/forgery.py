@@ -1,17 +1,21 @@
-"""How a dishonest producer changes a record of somebody else in its own favour (for tests and attack
-scenarios).
+"""What dishonest producers sign, past any `Signer` (for tests and attack scenarios): another's record changed in their
+own favour, with the operator's help or without, two blocks of one turn, a block before its turn.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
+from itertools import pairwise
 
 from . import merkle
-from .blocks import Block, Submission
+from .blocks import Block, Submission, block_digest
 from .check import signed_digest, submission_roots
 from .consensus import Draw
 from .encoding import Body
+from .execution import RESULTS
 from .identity import Role, sign
+from .params import Signing
 from .proposal import Sheets, assemble, make_records
 from .records import SCHEMAS, Draft, Kind, Record
 from .roster import Roster
@@ -113,6 +117,28 @@ def misstate(state: ChainState, roster: Roster, block: Block, sheets: Sheets | N
         records[place] = _rewritten(records[place], found[1], records[place].nonce)
     draw = Draw(producer, block.header.round, block.header.nonce, block.header.draw_hash)
     return assemble(state, roster, records, draw, sheets=sheets)
+
+
+def equivocate(state: ChainState, roster: Roster, block: Block, sheets: Sheets | None) -> tuple[Block, Block]:
+    """A draft signed, and another block of the same turn, as sound: two neighbouring records of different senders
+    change places. Where no two can (results stand in their order), the other block is a forged one.
+    """
+    records = list(block.records)
+    for place, (one, two) in enumerate(pairwise(records)):
+        kinds = {one.kind, two.kind}
+        if one.sender != two.sender and not kinds <= RESULTS and kinds.isdisjoint((Kind.REFUSAL, Kind.CLOSING)):
+            records[place : place + 2] = two, one
+            draw = Draw(block.header.producer, block.header.round, block.header.nonce, block.header.draw_hash)
+            return signed_anyway(state, roster, block), assemble(state, roster, records, draw, sheets=sheets)
+    return signed_anyway(state, roster, block), forge(state, roster, block)
+
+
+def signed_anyway(state: ChainState, roster: Roster, block: Block) -> Block:
+    """A draft with its producer's signature, whatever it signed before."""
+    if state.signing is Signing.NONE:
+        return block
+    key = roster.by_address[block.header.producer].private_key
+    return replace(block, producer_signature=sign(key, block_digest(block.hash)))
 
 
 def _rewritten(old: Record, body: Body, nonce: int) -> Record:

@@ -7,7 +7,7 @@ punishes) the same producers as a run with one. The lag is the chains': what hei
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from .levels import PRODUCERS
 from .params import Params
 from .proposal import History
 from .roster import Roster
-from .turns import Turns, Weights
+from .turns import Conduct, Turns, Weights
 from .weights import Int64Array, WeightWindow
 
 _Results = tuple[Int64Array, Int64Array, Int64Array]  # generated Wh, consumed Wh, credit ppm, by node
@@ -29,6 +29,7 @@ class _Draws:
 
     turns: Turns
     seed: bytes
+    unawaited: list[int] = field(default_factory=list)  # nodes that signed before their turn at the last height
 
 
 class Lottery:
@@ -52,37 +53,52 @@ class Lottery:
             for business, rule in params.businesses
         ]
         self.height = 0
+        self._accused: set[int] = set()  # equivocators of the last height: the coming dispatch block has the evidence
         self._lived: _Results | None = None  # to be held by the coming block
         self._sealed: _Results | None = None  # held by the head, not weighed yet
 
-    def produce(self, dishonest: Sequence[bool]) -> tuple[int, list[int]]:
-        """Draw in every chain until an honest node is due; (index of the main chain's producer, the dishonest nodes
-        refused, in the order of the chains).
+    def produce(self, conduct: Sequence[int]) -> tuple[int, list[int]]:
+        """Draw in every chain until a node is due that seals an honest block; (index of the main chain's producer, the
+        nodes refused, in the order of the chains).
 
-        dishonest: by node index; shorter than the roster where the rest is honest.
+        conduct: `Conduct` by node index; shorter than the roster where the rest is honest.
         """
+        conduct = [*conduct, *[Conduct.HONEST] * (len(self.roster) - len(conduct))]
         refused: list[int] = []
         for chain in self.chains:
-            producer, turned_away = self._draw(chain, dishonest)
+            producer, turned_away = self._draw(chain, conduct)
             refused += turned_away
-        self._seal()
+        self._seal([node for node in refused if conduct[node] == Conduct.EQUIVOCATES])
         return producer, refused
 
-    def _draw(self, chain: _Draws, dishonest: Sequence[bool]) -> tuple[int, list[int]]:
+    def _draw(self, chain: _Draws, conduct: Sequence[int]) -> tuple[int, list[int]]:
         refused: list[int] = []
         first_round = 0
         weights = self._weights(chain.turns.rule.weight)
         while True:
-            turned_away = [self.addresses[node] for node in refused]
-            draw = chain.turns.draw(chain.seed, self.height + 1, first_round, weights, turned_away)
+            passed_over = [self.addresses[node] for node in (*chain.unawaited, *refused)]
+            draw = chain.turns.draw(chain.seed, self.height + 1, first_round, weights, passed_over)
             node = self.roster.index_of[draw.producer]
-            if node >= len(dishonest) or not dishonest[node]:
+            first_round = draw.round + 1
+            if conduct[node] in (Conduct.HONEST, Conduct.JUMPS):
                 break
             refused.append(node)
-            first_round = draw.round + 1
-        chain.turns.advance(weights, turned_away)
+        impatient: list[int] = []
+        if Conduct.JUMPS in conduct:
+            following = self._next_in_line(chain, weights, first_round, [*passed_over, draw.producer])
+            impatient = [each for each in following if conduct[each] == Conduct.JUMPS]
+        chain.turns.advance(weights, passed_over)
         chain.seed = next_seed(chain.seed, draw.producer)
-        return node, refused
+        chain.unawaited = impatient
+        return node, [*refused, *impatient]
+
+    def _next_in_line(self, chain: _Draws, weights: Weights, first_round: int, passed_over: list[bytes]) -> list[int]:
+        """Who would be due if the producer that is due were absent; nobody where nobody is left."""
+        try:
+            draw = chain.turns.draw(chain.seed, self.height + 1, first_round, weights, passed_over)
+        except ValueError:
+            return []
+        return [self.roster.index_of[draw.producer]]
 
     def _weights(self, measure: str) -> Weights:
         """As `ChainState.weights` for a roster that is certified at genesis."""
@@ -106,8 +122,11 @@ class Lottery:
         credit[: len(credit_ppm)] = credit_ppm
         self._lived = (energy[0], energy[1], credit)
 
-    def _seal(self) -> None:
+    def _seal(self, accused: Sequence[int]) -> None:
         if self._sealed is not None:
             self.window.push(*self._sealed)
         self._sealed, self._lived = self._lived, None
+        for node in self._accused:
+            self.stands[node] = False
+        self._accused = set(accused)
         self.height += 1

@@ -8,6 +8,7 @@ sheet a chain.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from coincurve import PrivateKey
@@ -135,9 +136,11 @@ def _submissions(
 
 def assemble(
     state: ChainState, roster: Roster, records: Sequence[Record], draw: consensus.Draw,
-    submissions: Sequence[Submission] | None = None, sheets: Sheets | None = None,
+    submissions: Sequence[Submission] | None = None, sheets: Sheets | None = None, signed: bool = True,
 ) -> Block:  # fmt: skip
-    """A block of the chain that is due, signed by its senders (where `submissions` are not given) and producer."""
+    """A block of the chain that is due, signed by its senders (where `submissions` are not given) and, if `signed`, by
+    its producer's bare key: for genesis, and for those who guard their keys by no `Signer`.
+    """
     if submissions is None:
         submissions = _submissions(state, roster, records, sheets or Sheets(state, roster, (), ()))
     height, chain = state.height + 1, state.due
@@ -147,7 +150,7 @@ def assemble(
         draw.producer, chain.seed, draw.round, draw.nonce, draw.hash, state.links(),
     )  # fmt: skip
     block = Block(header, encode(tuple(header)), b"", (), tuple(submissions), tuple(records))
-    if state.signing is Signing.NONE:
+    if state.signing is Signing.NONE or not signed:
         return block
-    signature = sign(roster.by_address[draw.producer].private_key, block_digest(block.hash))
-    return Block(header, block.header_raw, signature, (), block.submissions, block.records)
+    key = roster.by_address[draw.producer].private_key
+    return replace(block, producer_signature=sign(key, block_digest(block.hash)))

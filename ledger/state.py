@@ -191,12 +191,12 @@ class ChainState:
                 return dict.fromkeys((address for address, _ in nodes), 1)
 
     def draw(self, refusals: Sequence[Refusal] = ()) -> consensus.Draw:
-        """The producer of the block that is due after those refused at this height; ValueError when nobody is
-        left.
+        """The producer of the block that is due after those refused at this height, and without those that did not
+        await their turn at the last one; ValueError when nobody is left.
         """
         key = tuple(refusals)
         if key not in self._draws:
-            first_round = refusals[-1].round + 1 if refusals else 0
+            first_round = max((each.round + 1 for each in refusals if each.height > self.height), default=0)
             refused = [refusal.producer for refusal in refusals]
             due = self.due
             self._draws[key] = due.turns.draw(due.seed, self.height + 1, first_round, self.weights(), refused)

@@ -7,12 +7,23 @@ here, so they name the same producers.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from enum import IntEnum
 
 from . import consensus
 from .consensus.base import take_turn
 from .params import Params
 
 Weights = Mapping[bytes, int]  # address -> weight of everybody in good standing
+
+
+class Conduct(IntEnum):
+    """What a node makes of the turns of a height."""
+
+    HONEST = 0
+    FORGES = 1  # changes a record of somebody else in its block
+    MISSTATES = 2  # signs another contract result, with the operator
+    EQUIVOCATES = 3  # signs two blocks of one turn
+    JUMPS = 4  # when it comes next, claims that the producer that is due did not turn up
 
 
 class Turns:

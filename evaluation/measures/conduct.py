@@ -14,6 +14,7 @@ from evaluation.measures.base import Metric, Value, kwh, ratio
 if TYPE_CHECKING:
     from evaluation.runs import RunResult
 
+ON_BLOCKS = ("forge", "misstate", "equivocate", "jump")  # hooks of those who cheat as producers
 FULL_DELIVERY = 0.95  # of an order: below that a delivery counts as short
 
 
@@ -62,7 +63,7 @@ def deliveries(book: DayBook) -> Deliveries:
 
 
 def plays(run: RunResult, hook: str) -> Bools:
-    """(N,) sites whose behaviour touches this part of a period (quote, deliver, meter, forge, misstate)."""
+    """(N,) sites whose behaviour touches this part of a period (a hook of `runs.HOOKS`)."""
     who = np.zeros(len(run.truth.malicious), np.bool_)
     for index, behaviour in enumerate(run.behaviours):
         if hook in behaviour.hooks:
@@ -71,11 +72,13 @@ def plays(run: RunResult, hook: str) -> Bools:
 
 
 def forged_turns(run: RunResult, hook: str = "forge") -> tuple[int, int]:
-    """(turns in which a forger was drawn, of these refused). Every turn of a forger is an attempt."""
+    """(turns in which a forger was drawn, of these refused). Every turn of a forger is an attempt; whoever jumps the
+    queue is honest in a turn of its own.
+    """
     forgers = plays(run, hook)
     refused = int(forgers[run.book.refusals[:, 1]].sum())
     drawn = run.book.producers[run.book.producers >= 0]
-    sealed = int(forgers[drawn[drawn < len(forgers)]].sum())
+    sealed = int(forgers[drawn[drawn < len(forgers)]].sum()) if hook != "jump" else 0
     return refused + sealed, refused
 
 
@@ -192,8 +195,8 @@ METRICS = [
         "conduct",
         "forged_blocks",
         "blocks",
-        "turns in which a forging producer was drawn, with the operator's help or without",
-        private=lambda w, r: float(forged_turns(r)[0] + forged_turns(r, "misstate")[0]),
+        "blocks that producers forged, with the operator's help or without, signed twice or before their turn",
+        private=lambda w, r: float(sum(forged_turns(r, hook)[0] for hook in ON_BLOCKS)),
         summary=True,
     ),
     Metric(

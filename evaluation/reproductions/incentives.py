@@ -29,7 +29,8 @@ CHOICES = {
     "eno": ("idle", "truthful", "greedy", "strict", "generous"),
 }
 LONE_CHOICES = {"prosumer": ("idle", "greedy", "zip", "overdeclaring"), "aggregator": CHOICES["aggregator"]}
-ON_CHAIN = ("false_settlement", "forging_producer")  # what they alter is a block, so there has to be one
+# What they alter is a block, so there has to be one.
+ON_CHAIN = ("equivocating_producer", "false_settlement", "forging_producer", "queue_jumper")
 NAMES = {"prosumer": "prosumers", "aggregator": "aggregators", "eno": "operator"}
 UNDERCUT = 1e-3  # intensity of a false quote that is false in its price alone
 REMEDIES: tuple[tuple[str, dict[str, Any]], ...] = (
@@ -222,7 +223,8 @@ def run() -> str:
         "and no such block is sealed. Neither gains: the site loses credit, and the operator, which has none to lose,",
         "is short of flexibility once the site is no longer admitted. `forging_producer` alters other nodes' records",
         "alone. Both are played on a real chain (`hashes`) and earn the same, since a refused block costs the same",
-        "whatever was false in it.",
+        "whatever was false in it. So are `equivocating_producer`, which is caught once and then produces no more, and",
+        "`queue_jumper`, which signs whenever it comes next in the draw.",
         "",
         "Truth is no dominant strategy of a double auction at the mean of two quotes, nor is an honest schedule where",
         "a baseline trusts it a little: one site alone may gain by `greedy`, `zip` or `overdeclaring`.",

@@ -127,7 +127,7 @@ def test_what_an_owner_of_all_keys_alters_is_found(tmp_path, monkeypatch, capsys
 
         return wrapped
 
-    monkeypatch.setattr(Chain, "propose", forging(Chain.propose))
+    monkeypatch.setattr(Chain, "draft", forging(Chain.draft))
     path = play(tmp_path / "forged.sqlite", cycles=56)
     assert len(place) == 1
     assert main(["audit", str(path), "--config", SCENARIO, "--json"]) == 1
@@ -229,7 +229,7 @@ def test_a_rule_in_a_version_that_the_auditor_lacks_is_not_executed(tmp_path, mo
     def announcing(original):
         return lambda self, drafts, *rest: original(self, [*drafts, *[announced] * (self.height == 8)], *rest)
 
-    monkeypatch.setattr(Chain, "propose", announcing(Chain.propose))
+    monkeypatch.setattr(Chain, "draft", announcing(Chain.draft))
     path = play(tmp_path / "versions.sqlite", "tiny", None, 20)
     monkeypatch.undo()
     report = audit_file(path, [executors("tiny", [])])

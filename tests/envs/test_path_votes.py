@@ -4,6 +4,7 @@ import pytest
 
 from envs import recorder
 from ledger.faults import FaultCode
+from ledger.forgery import signed_anyway
 from ledger.params import Params
 from ledger.records import Kind
 from ledger.store import Store
@@ -41,10 +42,10 @@ class Liar:
         trading, refusals = chain.due, []
         if not self.address and any(draft.kind is Kind.PATHS for draft in drafts):
             draw = chain.draw()
-            candidate = chain.propose(self.alter(drafts), draw)
+            candidate = signed_anyway(chain.state, chain.roster, chain.draft(self.alter(drafts), draw))
             fault = chain.check_candidate(candidate)
             assert fault.code is FaultCode.PATHS
-            honest = chain.propose(drafts, draw)
+            honest = chain.draft(drafts, draw)
             assert candidate.header.trade_root != honest.header.trade_root  # H_block is not H_veri
             refusals = [chain.refuse(candidate, fault)]
             self.address = draw.producer
@@ -58,8 +59,8 @@ class Liar:
 
 @pytest.mark.parametrize("alter", [rerouted, without_list])
 def test_a_producer_with_another_path_list_loses_its_turn_and_is_barred(tmp_path, monkeypatch, alter):
-    liar = Liar(alter, recorder._seal_one)
-    monkeypatch.setattr(recorder, "_seal_one", liar)
+    liar = Liar(alter, recorder.seal_one)
+    monkeypatch.setattr(recorder, "seal_one", liar)
     path = tmp_path / "lie.sqlite"
     core = core_of("rural_day", {"ledger": {"gamma": 20}}, PERIODS, str(path))
     episode(core, by_rules(core), (1,))

@@ -35,3 +35,16 @@ def test_without_an_honest_scenario_nothing_is_compared(tmp_path):
     ((part, rows),) = charges(study)
     assert all(row.gain is None for row in rows)
     assert consequences(study, part) == {}
+
+
+def test_producers_that_sign_twice_or_too_early_are_charged(tmp_path):
+    cheats = {"queue_jumper": {"count": 2}, "equivocating_producer": {"count": 2}}
+    study = study_in(tmp_path, [tiny("turns", malicious=cheats, calendar={"periods": 24})], seeds=(0,))
+    ((part, rows),) = charges(study)
+    assert [row.behaviour for row in rows] == ["queue jumper", "equivocating producer"]
+    for row in rows:
+        assert row.attempts > 0
+        assert row.verdict == "yes, always"
+        assert row.credit < 100 * part.scenario.standing.initial_credit
+    assert sum(row.attempts for row in rows) == sum(part.values["forged_blocks"]) == sum(part.values["blocks_refused"])
+    assert not part.runs[0].chain.differing

@@ -5,6 +5,7 @@ import pytest
 
 from ledger.blocks import Block
 from ledger.chain import Chain
+from ledger.forgery import signed_anyway
 from ledger.identity import Role
 from ledger.params import Params
 from ledger.records import Draft, Kind
@@ -77,6 +78,11 @@ def grow(chain: Chain, blocks: int) -> None:
         period = chain.height + 1
         extra = event_drafts(chain.roster, period - 2) if 2 <= period <= 4 else []
         chain.seal([*extra, *period_drafts(chain.roster, period)])
+
+
+def signed_block(chain: Chain, drafts, draw=None, refusals=()) -> Block:
+    """A candidate whose producer guards its key by no signer."""
+    return signed_anyway(chain.state, chain.roster, chain.draft(drafts, draw, refusals))
 
 
 @pytest.fixture(scope="session")

@@ -142,7 +142,7 @@ def test_replay_in_this_chain_in_another_and_after_expiry(make_chain):
     chain, other = make_chain(), make_chain(name=b"other")
     late = make_chain(record_lifetime_blocks=2)
     old = chain.seal([reading(FIRST, 1)]).records[0]
-    held_back = late.propose([reading(FIRST, 1)]).records[0]
+    held_back = late.draft([reading(FIRST, 1)]).records[0]
 
     def replayed(target, record):
         return target.check_candidate(assemble(target.state, target.roster, [record], target.draw())).code
@@ -247,8 +247,8 @@ def test_timestamp_drift(make_chain, drift_s):
 
 def test_equivocation_is_convicted_by_evidence(make_chain):
     chain = make_chain()
-    one = chain.propose([reading(FIRST, 1)])
-    two = chain.propose([reading(FIRST, 1, 11)])
+    one, two = chain.equivocate(chain.draft([reading(FIRST, 1), reading(LAST, 1)]))
+    assert chain.check_candidate(one) is chain.check_candidate(two) is None  # each is sound for who sees one
     guilty = one.header.producer
     body = chain.accuse(one, two)
     reporter = next(i for i, m in enumerate(chain.roster.members) if m.address != guilty)

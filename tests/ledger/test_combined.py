@@ -380,7 +380,7 @@ def test_a_light_node_follows_the_main_chain_and_checks_proofs_of_the_others(mak
 def test_equivocation_in_a_sibling_convicts_everywhere(make_combined, roster):
     chain = make_combined()
     drafts = height_drafts(roster, 1)
-    one, two = chain.propose(drafts), chain.propose(period_drafts(roster, 9))
+    one, two = chain.equivocate(chain.draft(drafts))
     guilty, body = one.header.producer, chain.accuse(one, two)
     chain.seal_height([Draft(Kind.EQUIVOCATION, FIRST + 1, 0, body)])
     for _ in chain.state.chains:

@@ -4,7 +4,7 @@ import pytest
 
 from ledger.faults import FaultCode, LedgerFault
 from ledger.records import Draft, Kind
-from tests.ledger.conftest import ENO, SIGNINGS, grow, period_drafts
+from tests.ledger.conftest import ENO, SIGNINGS, grow, period_drafts, signed_block
 
 LAST_FIELD = -1
 
@@ -40,7 +40,7 @@ def test_a_false_result_with_all_signatures_is_refused(make_chain, roster, signi
     grow(chain, 3)
     honest = period_drafts(roster, 4)
     false, place = changed(honest, kind, alter)
-    candidate = chain.propose(false)
+    candidate = signed_block(chain, false)
     assert chain.check_candidate(candidate) is None  # every hash and signature holds
     fault = chain.check_candidate(candidate, executed=honest)
     assert (fault.code, fault.record) == (FaultCode.EXECUTION, place)
@@ -56,11 +56,11 @@ def test_results_left_out_and_results_invented_are_refused(make_chain, roster):
     chain = make_chain()
     honest = period_drafts(roster, 1)
     short = [draft for draft in honest if draft.kind is not Kind.SETTLEMENT]
-    fault = chain.check_candidate(chain.propose(short), executed=honest)
+    fault = chain.check_candidate(signed_block(chain, short), executed=honest)
     assert (fault.code, fault.record) == (FaultCode.EXECUTION, None)
     assert "SETTLEMENT is missing" in fault.detail
     extra = [*honest, Draft(Kind.CREDIT, ENO, 0, [1, [[roster.members[3].address, 900_000, 0]]])]
-    fault = chain.check_candidate(chain.propose(extra), executed=honest)
+    fault = chain.check_candidate(signed_block(chain, extra), executed=honest)
     assert (fault.code, fault.record) == (FaultCode.EXECUTION, len(honest))
 
 

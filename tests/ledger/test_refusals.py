@@ -9,7 +9,7 @@ from ledger.encoding import encode
 from ledger.faults import FaultCode
 from ledger.identity import sign
 
-from .conftest import SIGNINGS, grow, period_drafts
+from .conftest import SIGNINGS, grow, period_drafts, signed_block
 
 
 def signed_anew(chain, block, **header):
@@ -23,9 +23,9 @@ def signed_anew(chain, block, **header):
 
 
 def fault_of(chain, turn):
-    """What the next producer's block with this refusal of the due producer meets."""
+    """What the next producer's block with this refusal of the due producer meets, had all validators witnessed it."""
     after = chain.draw([chain.absence(chain.draw())])
-    return chain.check_candidate(chain.propose([], after, [turn]))
+    return chain.check_candidate(signed_block(chain, [], after, [turn]), witnessed=[turn])
 
 
 def test_refusals_are_evidence(make_chain):
