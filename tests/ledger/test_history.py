@@ -20,7 +20,7 @@ from ledger.proofs import check_proof, prove
 from ledger.records import Draft, Kind
 from ledger.store import Store
 
-from .conftest import FIRST, SIGNINGS, blocks_of, grow, period_drafts
+from .conftest import FIRST, SIGNINGS, blocks_of, grow, period_drafts, signed_block
 from .test_proofs import JSON, _leaves
 
 
@@ -73,7 +73,7 @@ def test_a_forged_history_root_is_refused(make_chain, signing, monkeypatch):
     grow(chain, 4)
     forged = merkle.root([merkle.leaf_hash(bytes(32))] * 5)
     monkeypatch.setattr(chain.state, "history_root", forged)
-    block = chain.propose(period_drafts(chain.roster, 5))
+    block = signed_block(chain, period_drafts(chain.roster, 5))
     monkeypatch.undo()
     assert block.header.history_root == forged
     fault = chain.check_candidate(block)
