@@ -71,8 +71,9 @@ class SweepArrays(NamedTuple):
     y_eq: np.ndarray  # (branches,) complex
     k: np.ndarray  # (branches,) complex
     shunt: np.ndarray  # (buses,) complex
-    rating_parent_pu: np.ndarray  # (branches,)
     rating_child_pu: np.ndarray  # (branches,)
+    strain_parent: np.ndarray  # (branches,) squared loading by a squared current of 1 pu, 0 = unrated
+    strain_child: np.ndarray  # (branches,)
     loop_upper: (
         np.ndarray
     )  # (loops,) int64, see `envs.grid.loops`; fields of their own, since kernels copy what they nest
@@ -153,8 +154,9 @@ class Feeder:
             self.y_eq,
             self.k,
             self.shunt,
-            self.rating_parent_pu,
             self.rating_child_pu,
+            1.0 / self.rating_parent_pu**2,
+            1.0 / self.rating_child_pu**2,
             self.loops.upper,
             self.loops.lower,
             self.loops.rise,

@@ -14,7 +14,7 @@ import numpy as np
 from numba import njit
 
 from envs.grid.feeder import Feeder, SweepArrays
-from envs.grid.lanes import LANES, measure_lanes, new_lanes, sweep_lanes
+from envs.grid.lanes import new_lanes, read_lanes, sweep_lanes
 from envs.grid.measure import loading_one, magnitude, slack_power_kw
 from envs.grid.single import COLLAPSE_PU2, MAX_ROUNDS, TOLERANCE_PU, sweep_one
 
@@ -59,30 +59,22 @@ def sweep_batch(
 ) -> None:
     """Solve (worlds, buses) injections from a flat start into the output arrays, see `Flow`."""
     worlds, buses = p_kw.shape
-    single, flowing = np.empty(buses, np.complex128), np.empty(len(feeder.z), np.complex128)
-    room, magnitude_pu, load = new_lanes(buses), np.empty((buses, LANES)), np.empty((buses, LANES))
-    radial = len(feeder.loop_upper) == 0  # what lanes win is lost in the loops' small matrices
+    voltage, current = np.empty(buses, np.complex128), np.empty(len(feeder.z), np.complex128)
+    lanes = new_lanes(feeder, worlds)
     first = 0
     while first < worlds:
-        last = min(first + LANES, worlds)
-        if radial and last - first >= FEWEST:
-            sweep_lanes(feeder, p_kw[first:last], q_kvar[first:last], room)
-            measure_lanes(feeder, room, magnitude_pu, load)
-            for world in range(first, last):
-                lane = world - first
-                for bus in range(buses):
-                    voltage_pu[world, bus], loading[world, bus] = magnitude_pu[bus, lane], load[bus, lane]
-                single[0] = complex(room.solved[0, 0, lane], room.solved[1, 0, lane])
-                flowing[0] = complex(room.solved[2, 0, lane], room.solved[3, 0, lane])
-                slack_p_kw[world] = slack_power_kw(feeder, single, flowing)
-                rounds[world] = room.rounds[lane]
+        last = min(first + len(lanes.rounds), worlds)
+        if last - first >= FEWEST:
+            sweep_lanes(feeder, p_kw[first:last], q_kvar[first:last], lanes)
+            read_lanes(feeder, lanes, voltage_pu[first:last], loading[first:last], slack_p_kw[first:last])
+            rounds[first:last] = lanes.rounds[: last - first]
         else:
             for world in range(first, last):
-                rounds[world] = sweep_one(feeder, p_kw[world], q_kvar[world], single, flowing, True)
+                rounds[world] = sweep_one(feeder, p_kw[world], q_kvar[world], voltage, current, True)
                 for bus in range(buses):
-                    voltage_pu[world, bus] = magnitude(single[bus])
-                loading_one(feeder, single, flowing, loading[world])
-                slack_p_kw[world] = slack_power_kw(feeder, single, flowing)
+                    voltage_pu[world, bus] = magnitude(voltage[bus])
+                loading_one(feeder, voltage, current, loading[world])
+                slack_p_kw[world] = slack_power_kw(feeder, voltage, current)
         first = last
     for world in range(worlds):
         converged[world], rounds[world] = rounds[world] > 0, abs(rounds[world])
