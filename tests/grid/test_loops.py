@@ -27,15 +27,7 @@ from tests.grid.conftest import RURAL
 from tests.grid.test_newton import RING, nominal, solved_by_pandapower
 
 VILLAGE = "case:ring"
-WIDE = """
-import pandapower.networks as networks
-def build():
-    net = networks.case33bw()
-    net.line["in_service"] = True
-    net.line["name"] = [f"line {index}" for index in net.line.index]
-    net.line["max_i_ka"] = 0.3
-    return net
-"""
+TIES = "case:ties33"
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +39,6 @@ def village() -> Feeder:
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     (tmp_path / "switched.py").write_text(RING)
-    (tmp_path / "closed.py").write_text(WIDE)
     return tmp_path
 
 
@@ -70,7 +61,7 @@ def assert_agrees_with_pandapower(feeder: Feeder, net) -> None:
     assert flow.slack_p_kw == pytest.approx(float(net.res_ext_grid.p_mw.sum()) * 1000, abs=1e-4)
 
 
-@pytest.mark.parametrize(("name", "loops"), [(VILLAGE, 2), ("case:closed", 5), ("case:switched", 4)])
+@pytest.mark.parametrize(("name", "loops"), [(VILLAGE, 2), (TIES, 5), ("case:switched", 4)])
 def test_nets_with_loops_agree_with_pandapower_and_with_newton(folder: Path, name: str, loops: int) -> None:
     feeder, mesh = load_feeder(name, [folder]), load_mesh(name, [folder])
     assert feeder.branch_count - feeder.bus_count == loops == mesh.loops
@@ -112,6 +103,17 @@ def test_a_batch_is_its_worlds_to_the_byte_and_collapse_leaks_nothing(village: F
             assert np.asarray(together[world]).tobytes() == np.asarray(single).tobytes()
         rounds = sweep_one(village.sweep_arrays, p_kw[world], q_kvar[world], voltage, current, True)
         assert (abs(rounds), rounds > 0) == (batch.rounds[world], batch.converged[world])
+
+
+@pytest.mark.parametrize("worlds", [8, 17, 64, 70])
+def test_loops_side_by_side_are_those_of_the_world_alone(worlds: int) -> None:
+    feeder = load_feeder(TIES)
+    p_kw = np.random.default_rng(worlds).normal(0.0, 150.0, (worlds, feeder.bus_count))
+    batch = PowerFlow(feeder).solve(p_kw, 0.3 * p_kw)
+    assert len(set(batch.rounds.tolist())) > 1
+    for world in range(worlds):
+        for together, single in zip(batch, PowerFlow(feeder).solve(p_kw[world], 0.3 * p_kw[world]), strict=True):
+            assert np.asarray(together[world]).tobytes() == np.asarray(single).tobytes()
 
 
 def test_loops_are_solved_where_the_tree_alone_has_no_solution(village: Feeder) -> None:

@@ -18,13 +18,14 @@ def random_injections(feeder: Feeder, worlds: int, seed: int = 1) -> tuple[np.nd
     return rng.normal(0.0, 6.0, (worlds, feeder.bus_count)), rng.normal(0.0, 2.0, (worlds, feeder.bus_count))
 
 
-def test_a_batch_is_its_worlds_to_the_byte(rural: Feeder) -> None:
-    p_kw, q_kvar = random_injections(rural, 40)
+@pytest.mark.parametrize("worlds", [8, 16, 40, 65, 131])  # few and many lanes, full and not, and one left over
+def test_a_batch_is_its_worlds_to_the_byte(rural: Feeder, worlds: int) -> None:
+    p_kw, q_kvar = random_injections(rural, worlds)
     p_kw[7] = -5000.0  # one world without a solution must not touch its neighbours
     power_flow = PowerFlow(rural)
     batch = power_flow.solve(p_kw, q_kvar)
     assert len(set(batch.rounds.tolist())) > 2
-    for world in range(40):
+    for world in range(worlds):
         alone = power_flow.solve(p_kw[world], q_kvar[world])
         for together, single in zip(batch, alone, strict=True):
             assert np.asarray(together[world]).tobytes() == np.asarray(single).tobytes()
