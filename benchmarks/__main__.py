@@ -11,9 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import environment, grid, ledger, lottery, market, merkle
+from benchmarks import dispatch, environment, grid, ledger, lottery, market, merkle
 
 BENCHMARKS: dict[str, Callable[[], Sequence[Mapping[str, Any]]]] = {
+    "dispatch": dispatch.run,
     "environment": environment.run,
     "grid": grid.run,
     "ledger": ledger.run,

@@ -51,7 +51,43 @@ class Model:
 
     def cost(self) -> float:
         """The least cost. Raises RuntimeError where HiGHS does not prove one."""
-        self.highs.run()
-        if self.highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:
-            raise RuntimeError(f"HiGHS ends with {self.highs.getModelStatus()}")
-        return float(self.highs.getInfo().objective_function_value)
+        return _least_cost(self.highs)
+
+
+class WholeModel:
+    """The mixed-integer programme of `envs.dispatch.milp` for one world: every segment's power and whether it is the
+    one in which its site ends.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        price, size_kw, a, lower, upper = problem
+        self.highs = highspy.Highs()
+        self.highs.setOptionValue("output_flag", False)
+        self.highs.setOptionValue("threads", 1)
+        self.highs.setOptionValue("mip_rel_gap", 0.0)
+        end_kw = np.cumsum(size_kw, axis=1)
+        power = [[self.highs.addVariable(0.0, end) for end in row] for row in end_kw]
+        chosen = [[self.highs.addBinary() for _ in row] for row in end_kw]
+        for i, row in enumerate(power):
+            for m, segment in enumerate(row):
+                self.highs.changeColCost(segment.index, float(price[i, m]))
+                self.highs.addConstr(segment <= end_kw[i, m] * chosen[i][m])
+                self.highs.addConstr(segment >= (end_kw[i, m] - size_kw[i, m]) * chosen[i][m])
+            self.highs.addConstr(sum(chosen[i][1:], chosen[i][0] + 0.0) <= 1.0)
+        for r in range(len(lower)):
+            sites = np.flatnonzero(a[r])
+            columns = np.array([segment.index for i in sites for segment in power[i]], dtype=np.int32)
+            weights = np.repeat(a[r, sites], price.shape[1])
+            self.highs.addRow(float(lower[r]), float(upper[r]), len(columns), columns, weights)
+
+    def cost(self) -> float:
+        """The least cost, solved from scratch. Raises RuntimeError where HiGHS does not prove one."""
+        self.highs.clearSolver()
+        return _least_cost(self.highs)
+
+
+def _least_cost(highs: Any) -> float:
+    highs.run()
+    if highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+        raise RuntimeError(f"HiGHS ends with {highs.getModelStatus()}")
+    return float(highs.getInfo().objective_function_value)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy.optimize import linprog
 
+from benchmarks.dispatch import whole_cost
 from envs.audit import executors
 from envs.config import SettingsError
 from envs.dispatch import admm, milp
@@ -87,13 +88,6 @@ def test_bad_input_is_named(change: dict, message: str) -> None:
     case = {"price": [[1.0]], "size_kw": [[2.0]], "a": [[1.0]], "lower": [1.0], "upper": [1.0]}
     with pytest.raises(ValueError, match=message):
         solve_whole_quantity(**(case | change))
-
-
-def whole_cost(price: np.ndarray, size: np.ndarray, x_kw: np.ndarray) -> float:
-    """Each site's power at the price of the cheapest segment that it may end in."""
-    ends = np.cumsum(size, axis=1)
-    inside = (ends - size - 1e-9 <= x_kw[:, None]) & (x_kw[:, None] <= ends + 1e-9)
-    return float(np.where(x_kw > 1e-9, x_kw * np.where(inside, price, np.inf).min(axis=1), 0.0).sum())
 
 
 @pytest.mark.parametrize("seed", range(5))
