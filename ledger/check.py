@@ -33,6 +33,7 @@ def examine(state: ChainState, block: Block, signed: bool = True) -> Change:
     if signed:
         _check_producer_signature(work)
     _check_records(work)
+    _check_siblings(work)
     _check_common_end(work)
     return work.change
 
@@ -174,6 +175,24 @@ def _check_submissions(work: Examination) -> None:
             position = next(i for i, record in enumerate(work.block.records) if record.sender == sender)
             detail = f"the records of {sender.hex()} are not what it signed"
             work.refuse(FaultCode.SUBMISSION_SIGNATURE, detail, position)
+
+
+def _check_siblings(work: Examination) -> None:
+    """What a sender signs for the chains that are sealed at this height is what they sealed from it. Of those that are
+    still to be sealed it states what it has handed in by now, which binds nobody: whoever states a root and withholds
+    the records would else keep their block from being sealed.
+    """
+    state = work.state
+    if not state.other_roots or not state.handed_in:
+        return
+    others = [chain.name for chain in state.chains if chain is not state.due]
+    sealed = [(place, name, state.handed_in[name]) for place, name in enumerate(others) if name in state.handed_in]
+    for sender, _, _, siblings in work.block.submissions:
+        for place, name, roots in sealed:
+            if siblings[place] != roots.get(sender, merkle.EMPTY_ROOT):
+                position = next(i for i, record in enumerate(work.block.records) if record.sender == sender)
+                detail = f"{sender.hex()} states another root for the {name} chain than it sealed from it"
+                work.refuse(FaultCode.SUBMISSION, detail, position)
 
 
 def _check_producer_signature(work: Examination) -> None:

@@ -56,6 +56,7 @@ class ChainState:
             self.params.credit_threshold_ppm,
         )  # fmt: skip
         self._sealed: list[Change] = []  # of the height that is being sealed
+        self.handed_in: dict[str, dict[bytes, bytes]] = {}  # to its blocks so far, by business: sender -> root
         self._waiting: list[Change] = []  # the last height's energies and credits: weights lag two heights
         self.equivocators: set[bytes] = set()  # they neither produce nor vote
         self.readings: dict[bytes, int] = {}
@@ -208,9 +209,11 @@ class ChainState:
         if self.blocks and due.turns.rule.elect is not None:
             due.turns.advance(self.weights(), refused_producers(block))
         self._sealed.append(change)
+        self.handed_in[due.name] = {each.sender: each.root for each in block.submissions}
         if due is self.main:  # the height is complete
             self._ripen()
             self._sealed, self._waiting = [], self._sealed
+            self.handed_in = {}
         self._certify(change.certificates)
         for address, (generated_wh, consumed_wh) in change.histories.items():
             self.window.fill(self._index[address], generated_wh, consumed_wh)
