@@ -104,8 +104,8 @@ class Lottery:
         """As `ChainState.weights` for a roster that is certified at genesis."""
         if measure == "energy":
             values = self.window.weights().tolist()
-        elif measure == "credit":
-            values = self.window.credit_ppm.tolist()
+        elif measure == "score":
+            values = self.window.scores()
         elif measure == "stake":
             held = min(self.height + 1, self.params.window_periods)
             values = [capacity_w * held for capacity_w in self.capacity_w]

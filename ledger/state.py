@@ -181,9 +181,9 @@ class ChainState:
             case "energy":
                 energy = self.window.weights().tolist()
                 return {address: energy[self._index[address]] for address, _ in nodes}
-            case "credit":
-                credit_ppm = self.window.credit_ppm.tolist()
-                return {address: credit_ppm[self._index[address]] for address, _ in nodes}
+            case "score":
+                scores = self.window.scores()
+                return {address: scores[self._index[address]] for address, _ in nodes}
             case "stake":
                 held = {address: height - self._since[address] for address, _ in nodes}
                 longest = self.params.window_periods

@@ -109,3 +109,11 @@ class WeightWindow:
         capped_wh = np.minimum(self._sums_wh, self._cap_wh)  # [2, n]
         weight = self.alpha_ppm * capped_wh[0] + self.beta_ppm * capped_wh[1]
         return np.where(self.credit_ppm >= self.credit_threshold_ppm, weight, 0)
+
+    def scores(self) -> list[int]:
+        """[n] weight times credit, in ppm of ppm * Wh: what a node's reputation is worth among delegates.
+
+        Paper 003, eq. 1 adds reputation and amount. A sum gives everybody with a good name a vote, energy or not, and
+        so ten votes to who comes under ten names; of a product ten parts have no more than the whole.
+        """
+        return [weight * ppm for weight, ppm in zip(self.weights().tolist(), self.credit_ppm.tolist(), strict=True)]

@@ -1,6 +1,6 @@
 """Rules that name a block's producer, one a file; the file's name is the rule's name.
 
-A rule is a module with WEIGHT, what its nodes weigh in with ("energy", "stake", "credit" or "one"), and either
+A rule is a module with WEIGHT, what its nodes weigh in with ("energy", "stake", "score" or "one"), and either
 - `draw(seed, height, first_round, addresses, weights, gamma, excluded) -> Draw`: a lottery at every height, or
 - `elect(weights, candidates, ballots, seats) -> queue`, `enough(other_votes, seats)` and BARS_REFUSED: delegates that
   take turns until their queue is empty, and how many of them make a block stand.
@@ -17,7 +17,7 @@ from functools import cache
 
 from .base import Draw
 
-WEIGHTS = ("energy", "stake", "credit", "one")
+WEIGHTS = ("energy", "stake", "score", "one")
 
 
 @dataclass(frozen=True, slots=True)

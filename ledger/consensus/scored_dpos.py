@@ -13,7 +13,7 @@ from collections.abc import Collection, Mapping
 
 from .base import seated
 
-WEIGHT = "credit"
+WEIGHT = "score"
 BARS_REFUSED = True
 
 
@@ -22,16 +22,16 @@ def elect(
 ) -> list[bytes]:
     """At most `seats` of the candidates in the order of their turns.
 
-    weights: scores (ppm) by voter; ballots: whom a voter named (the latest on the chain).
+    weights: scores by voter (`WeightWindow.scores`); ballots: whom a voter named (the latest on the chain).
     """
     votes = dict.fromkeys(candidates, 0)
     abstained = 0
-    for voter, score_ppm in weights.items():
+    for voter, score in weights.items():
         choice = ballots.get(voter)
         if choice in votes:
-            votes[choice] += score_ppm
+            votes[choice] += score
         else:
-            abstained += score_ppm
+            abstained += score
     best = seated({address: weights[address] for address in candidates}, seats)
     for address in best:
         votes[address] += abstained // len(best)
