@@ -287,13 +287,13 @@ class Chain:
 
     def checkpoint(self) -> Checkpoint:
         """The authority's signature for the head, and for the main chain's committee of the blocks to come while its
-        certificates last.
+        certificates last, delegates' until the next election.
         """
         state = self.state
-        delegated = state.main.turns.rule.elect is not None
-        committee = [] if delegated else state.standing_committee(self.height + 1)
+        committee, last = state.validators()
         members = [state.certificates[address] for address in committee]
-        valid_to = min((certificate.valid_to for certificate in members), default=0)
+        ends = [certificate.valid_to for certificate in members] + ([] if last is None else [last])
+        valid_to = min(ends, default=0)
         keys = [certificate.public_key for certificate in members]
         return Checkpoint.issue(
             self.roster.authority.private_key, self.chain_id, self.height, self.head, keys, valid_to

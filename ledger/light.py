@@ -7,7 +7,8 @@ checkpoint is trusted for a time only, and its validators no longer than their c
 signed with keys that have expired (and may have been sold since) is refused, however well it links. A later checkpoint
 must be of the same history as the headers kept: what an authority signed on another fork is refused, too.
 
-A chain without signatures, or whose validators are delegates that change with every election, has no light nodes.
+Where delegates vote, a checkpoint names those of the cycle, for the turns that are left of it: the next election needs
+the next checkpoint, for headers don't say who was elected. A chain without signatures has no light nodes.
 """
 
 from __future__ import annotations
@@ -160,7 +161,8 @@ class LightNode:
 
     def _count(self, height: int, block_hash: bytes, votes: Sequence[Vote]) -> None:
         if height > self.checkpoint.valid_to:
-            raise LightFault(f"block {height}: the validators' certificates ended at {self.checkpoint.valid_to}")
+            last = self.checkpoint.valid_to
+            raise LightFault(f"block {height}: the validators' certificates ended at {last}, or their cycle")
         digest = vote_digest(block_hash)
         voters = {
             vote.validator

@@ -159,15 +159,25 @@ class ChainState:
             and self.standing(address, height) is None
         )
 
+    def validators(self) -> tuple[list[bytes], int | None]:
+        """Who votes on the main chain's coming blocks, by address, and up to which height: delegates for the rest of
+        their cycle, which refused turns make shorter; without delegates None, as long as their certificates last.
+        """
+        turns = self.main.turns
+        if turns.rule.elect is None:
+            return self.standing_committee(self.height + 1), None
+        weights = self._weigh(self.main)
+        return turns.council(weights, ()) or [], self.height + turns.tenure(weights)
+
     def weights(self) -> Weights:
         """What everybody that may produce the block that is due weighs under its chain's rule, in the order of
         certification.
         """
         if self._weights is None:
-            self._weights = self._weigh()
+            self._weights = self._weigh(self.due)
         return self._weights
 
-    def _weigh(self) -> Weights:
+    def _weigh(self, chain: BusinessChain) -> Weights:
         height, revoked, equivocators = self.height + 1, self.revoked, self.equivocators
         nodes = [
             (address, certificate)
@@ -177,7 +187,7 @@ class ChainState:
             and certificate.serial not in revoked
             and certificate.is_valid_at(height)
         ]
-        match self.due.turns.rule.weight:
+        match chain.turns.rule.weight:
             case "energy":
                 energy = self.window.weights().tolist()
                 return {address: energy[self._index[address]] for address, _ in nodes}

@@ -56,6 +56,13 @@ class Turns:
         line, elected = self._line(weights, refused)
         return sorted(line if elected else (address for address in self.delegates if address in weights))
 
+    def tenure(self, weights: Weights) -> int:
+        """How many blocks the council of the coming one votes on, that one included, unless turns are refused: then
+        fewer.
+        """
+        line, _ = self._line(weights, ())
+        return len(line)
+
     def advance(self, weights: Weights, refused: Sequence[bytes]) -> None:
         """Take a block whose producer was the one due after `refused`."""
         if self.rule.elect is None:

@@ -10,7 +10,7 @@ from ledger.access import AccessFault, Level, Shown, check_shown, show_records
 from ledger.chain import Chain
 from ledger.checkpoint import Checkpoint
 from ledger.history import prove_history
-from ledger.identity import Role
+from ledger.identity import Role, address_of
 from ledger.light import DAY_S, LightFault, LightNode
 from ledger.params import Params
 from ledger.proof_parts import ProofError
@@ -217,9 +217,49 @@ def test_checkpoints_that_are_not_taken(network, make_chain):
     unsigned = make_chain(signing="none")
     with pytest.raises(LightFault, match="without signatures"):
         LightNode(unsigned.genesis.records[0].body, unsigned.checkpoint(), 0)
-    delegated = make_chain(consensus="dpos")
-    with pytest.raises(LightFault, match="no validators"):
-        LightNode(delegated.genesis.records[0].body, delegated.checkpoint(), 0)
+
+
+@pytest.mark.parametrize("siblings", [(), (("trading", "scored_dpos"), ("credit", "pos"))])
+@pytest.mark.parametrize("rule", ["dpos", "scored_dpos"])
+def test_delegates_are_believed_for_their_cycle(make_chain, rule, siblings):
+    """A checkpoint a cycle leads a light node along a chain whose validators are elected."""
+    kept = Kept()
+    chain = make_chain(store=kept, consensus=rule, delegates=3, siblings=siblings)
+    before = chain.checkpoint()
+    node = LightNode(chain.genesis.records[0].body, before, 0)
+    turns, councils, checkpoints = chain.state.main.turns, set(), 1
+    for height in range(1, 13):
+        cycle = turns.cycle
+        chain.seal_height(period_drafts(chain.roster, height))
+        mains = [block for block in kept.blocks if block.header.chain_id == chain.chain_id]
+        if turns.cycle != cycle and height > 1:  # elected anew: the old delegates' time is over
+            assert node.checkpoint.valid_to == height - 1
+            with pytest.raises(LightFault, match=f"ended at {height - 1}, or their cycle"):
+                node.extend(headers(mains[-1:]), mains[-1].votes, height * PERIOD_S)
+            node.trust(before, height * PERIOD_S)
+            checkpoints += 1
+        node.extend(headers(mains[-1:]), mains[-1].votes, height * PERIOD_S)
+        before = chain.checkpoint()
+        councils.add(node.checkpoint.committee)
+        assert before.valid_to == height + (len(turns.queue) or 3)
+    assert (node.head, checkpoints) == (chain.head, 4)
+    assert all(len(council) == 3 for council in councils)
+
+
+def test_a_cycle_that_refusals_cut_short_needs_the_next_checkpoint(make_chain):
+    """Votes of newly elected delegates are not those of the checkpoint's: refused, never believed by mistake."""
+    kept = Kept()
+    chain = make_chain(store=kept, consensus="scored_dpos", delegates=2, bar_cycles=2)
+    start = chain.checkpoint()
+    node = LightNode(chain.genesis.records[0].body, start, 0)
+    absent = chain.absence(chain.draw())
+    chain.seal([], refusals=[absent])  # elected without the absent one: another council than the checkpoint's
+    mine = kept.blocks[-1]
+    assert {vote.validator for vote in mine.votes} != {address_of(key) for key in start.committee}
+    with pytest.raises(LightFault, match="1 votes of 2 validators do not suffice"):
+        node.extend([mine.header_raw], mine.votes, PERIOD_S)
+    node.trust(chain.checkpoint(), PERIOD_S, continues(kept.blocks, 0, 1))
+    assert node.head == chain.head
 
 
 def test_a_site_reads_its_own_records_and_verifies_the_others(make_chain):
