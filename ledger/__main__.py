@@ -1,5 +1,5 @@
-"""Command line: `python -m ledger verify | audit | show | view | proof | check-proof | history | check-history |
-consistency | export | import`.
+"""Command line: `python -m ledger verify | audit | show | view | check-view | proof | check-proof | history |
+check-history | consistency | export | import`.
 
 Exit status: 0 sound, proven, consistent or shown; 1 a fault in the ledger, a proof that fails, two chains that fork;
 2 no such file, no ledger, or a wrong command. Errors are one line. With `--json` every answer is JSON on standard
@@ -150,6 +150,7 @@ def _add_proving(command: Add) -> None:
     proof.add_argument("path")
     proof.add_argument("--to", type=_block, metavar="BLOCK", help="the main block to be trusted, height or hash (last)")
     _add_trusted(command("check-proof", proof_commands.checked_proof, "check a proof against a hash that you trust"))
+    _add_trusted(command("check-view", proof_commands.checked_view, "check what `view --json` showed, in the same way"))
     made = command("history", proof_commands.history, "print a proof that one block continues another (always JSON)")
     made.add_argument("path")
     checked = command(
@@ -169,7 +170,8 @@ def _parse(words: Sequence[str]) -> argparse.Namespace:
     parser = _parser()
     try:
         options = parser.parse_args(words)
-        if options.command == "check-proof" and (options.checkpoint is None) != (options.authority is None):
+        held = options.command in ("check-proof", "check-view")
+        if held and (options.checkpoint is None) != (options.authority is None):
             parser.error("--checkpoint and --authority go together")
         if options.command == "show" and options.chain is not None and options.block is None:
             parser.error("--chain says of which business a block is: it goes with --block")

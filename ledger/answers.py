@@ -36,6 +36,7 @@ SCHEMAS = {
     "contracts": Schema(1, ("height", "contracts")),
     "joining": Schema(1, ("conditions", "applications")),
     "view": Schema(1, ("proven", "fault", "node", "level", "reads", "produces", "votes", "blocks")),
+    "view-verdict": Schema(1, ("proven", "fault", "blocks")),
     "proof": Schema(4, ("record", "genesis", "block", "main", "head", "history", "inclusion", "signature")),
     "proof-verdict": Schema(
         3, ("proven", "fault", "id", "kind", "chain", "block", "sender", "signed", "trusted_block", "fields")

@@ -25,7 +25,8 @@ from .identity import address_of, verify
 from .params import Signing, chain_id_of, params_of
 from .proof_parts import ProofError, get, to_header
 from .proofs import Proven, check_proof
-from .records import Kind, validate_body
+from .records import Kind, Record, validate_body
+from .view import check_seen
 
 DAY_S = 86_400
 MAX_DRIFT_S = 900  # a header may be ahead of the node's own clock by a period
@@ -39,7 +40,8 @@ class LightNode:
     """Headers from a checkpoint on; times in seconds on the chain's own clock.
 
     genesis: the body of the GENESIS record, which the chain id names. trusting_period_s: how long after its block a
-    checkpoint's validators are believed. keep_blocks: headers kept (paper 004's last months).
+    checkpoint's validators are believed. keep_blocks: how many heights' headers and own records are kept (paper 004's
+    last months).
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class LightNode:
         self._authority_key: bytes = genesis[2]
         self.trusting_period_s, self.keep_blocks = trusting_period_s, keep_blocks
         self._hashes: dict[int, bytes] = {}  # height -> hash of the headers kept, rising
+        self._records: dict[int, dict[bytes, Record]] = {}  # what was read of these heights, by id
         self.checkpoint = checkpoint
         self.trust(checkpoint, now_s)
 
@@ -150,8 +153,10 @@ class LightNode:
 
     def _take(self, taken: dict[int, bytes]) -> None:
         self._hashes |= taken
-        for old in list(self._hashes)[: -self.keep_blocks]:
-            del self._hashes[old]
+        oldest = self.height - self.keep_blocks + 1
+        for kept in (self._hashes, self._records):
+            for old in [height for height in kept if height < oldest]:
+                del kept[old]
 
     def _parse(self, raw: bytes) -> Header:
         try:
@@ -174,9 +179,29 @@ class LightNode:
 
     def check(self, proof: Any) -> Proven:
         """What a proof shows under the headers kept; ProofError where it meets none of them or fails."""
+        return check_proof(proof, self._known_in(proof))
+
+    def read(self, part: Any) -> list[Record]:
+        """What a full node's answer (one of the `blocks` of a view) shows in clear; kept as long as headers are.
+
+        ProofError where it meets none of the headers kept or fails.
+        """
+        seen = check_seen(part, self._known_in(get(part, "place", dict)))
+        height = seen.place.block.height
+        if height > self.height - self.keep_blocks:
+            self._records.setdefault(height, {}).update({record.id: record for record in seen.records.values()})
+        return list(seen.records.values())
+
+    @property
+    def records(self) -> list[Record]:
+        """The records that were read of the last `keep_blocks` heights, by height."""
+        return [record for height in sorted(self._records) for record in self._records[height].values()]
+
+    def _known_in(self, proof: Any) -> bytes:
+        """The hash of a header kept that the proof leads to."""
         known = set(self._hashes.values())
         for name in ("head", "main"):
             digest = to_header(get(proof, name, str), name).digest
             if digest in known:
-                return check_proof(proof, digest)
+                return digest
         raise ProofError("the proof meets no header that this node keeps")

@@ -12,9 +12,10 @@ from .answers import print_json, schema_name
 from .checkpoint import Checkpoint
 from .history import check_history, prove_history_in_store
 from .identity import display_address
-from .proof_parts import ProofError
+from .proof_parts import ProofError, get
 from .proofs import check_proof, prove_in_store
 from .store import Store, StoreError
+from .view import check_seen
 
 
 def proof(options: argparse.Namespace) -> int:
@@ -69,6 +70,42 @@ def checked_history(options: argparse.Namespace) -> int:
         print_json("history-verdict", view)
     else:
         print(f"proven: block {new.height} continues block {old.height} of ledger {new.chain_id.hex()}")
+    return 0
+
+
+def _as_proven(part: Any, trusted: bytes) -> dict[str, Any]:
+    """What one block of a view shows, in the words of its bytes."""
+    seen = check_seen(part, trusted)
+    return {
+        "chain": seen.business,
+        "block": seen.place.block.height,
+        "trusted_block": seen.place.trusted.height,
+        "readable": len(seen.records),
+        "hidden": seen.hidden,
+        "records": [
+            {
+                "position": position, "id": record.id.hex(), "kind": record.kind.name,
+                "sender": display_address(record.sender), "fields": show.body_fields(record.kind, record.body, {}),
+            }
+            for position, record in seen.records.items()
+        ],
+    }  # fmt: skip
+
+
+def checked_view(options: argparse.Namespace) -> int:
+    """Whether what a full node shows of its blocks is theirs, under a trusted header."""
+    value = _read(options.file, "view")
+    try:
+        if get(value, "schema", str) != schema_name("view"):
+            raise ProofError(f"schema {value['schema'][:40]!r} is not {schema_name('view')}")
+        trusted = _trusted(options)
+        view = {"proven": True, "blocks": [_as_proven(part, trusted) for part in get(value, "blocks", list)]}
+    except ProofError as error:
+        return _refused(error, "view-verdict", options.json)
+    if options.json:
+        print_json("view-verdict", view)
+    else:
+        print(show.render(view))
     return 0
 
 

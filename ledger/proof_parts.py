@@ -79,6 +79,28 @@ def require_path(leaf: bytes, part: Any, root: bytes, what: str) -> None:
         raise ProofError(f"{what}: the Merkle path does not lead to the root")
 
 
+class Place(NamedTuple):
+    """Where a proof puts a block: its header, the main chain's of the same height, the header that is trusted."""
+
+    block: Header
+    main: Header
+    trusted: Header
+
+
+def check_place(proof: Any, trusted: bytes) -> Place:
+    """The headers `block`, `main` and `head` of a proof, if they hang together and one has the hash `trusted`.
+
+    The main chain's block of that height is the block itself or links it, and stands in the history of `head`.
+    """
+    block, main, head = (to_header(get(proof, name, str), name) for name in ("block", "main", "head"))
+    if block.digest not in (main.digest, *main.header.links) or block.header.height != main.header.height:
+        raise ProofError("block: the main header neither is it nor links it")
+    require_earlier(main, head, proof.get("history"), "history")
+    if trusted not in (block.digest, main.digest, head.digest):
+        raise ProofError(f"no header of the proof has the trusted hash {trusted.hex()}")
+    return Place(block.header, main.header, (head if trusted == head.digest else main).header)
+
+
 def require_earlier(earlier: Hashed, later: Hashed, path: Any, what: str) -> None:
     """ProofError unless `later` is the main chain's block `earlier` or has it in its history.
 

@@ -28,7 +28,7 @@ from .encoding import Body, EncodingError, decode, encode
 from .history import height_of, history_path
 from .identity import Certificate, IdentityError, address_of, check_certificate, verify
 from .params import Signing, chain_id_of, params_of
-from .proof_parts import ProofError, get, need, path_texts, require_earlier, require_path, to_bytes, to_header
+from .proof_parts import ProofError, check_place, get, need, path_texts, require_path, to_bytes, to_header
 from .records import Kind, Record, validate_body
 from .store import Store, StoreError
 
@@ -58,6 +58,21 @@ def find_record(blocks: Sequence[Block], record_id: bytes) -> tuple[int, int]:
     raise ProofError(f"no record has the id {record_id.hex()}")
 
 
+def prove_place(blocks: Sequence[Block], block: Block, to: int | bytes | None) -> dict[str, Any]:
+    """What `check_place` takes: the headers around a block and the path; arguments and errors as `prove`."""
+    chain = [each for each in blocks if each.header.chain_id == blocks[0].header.chain_id]
+    mains, first = [each.hash for each in chain], block.header.height
+    last = height_of(mains, to)
+    if first > last:
+        raise ProofError(f"no main block up to {last} links block {first} of this chain yet")
+    return {
+        "block": block.header_raw.hex(),
+        "main": chain[first].header_raw.hex(),
+        "head": chain[last].header_raw.hex(),
+        "history": history_path(mains, first, last),
+    }
+
+
 def prove(blocks: Sequence[Block], record_id: bytes, to: int | bytes | None = None) -> dict[str, Any]:
     """The proof of a record as JSON-ready values, under the main chain's block `to` (height or hash; the last one).
 
@@ -66,18 +81,9 @@ def prove(blocks: Sequence[Block], record_id: bytes, to: int | bytes | None = No
     """
     number, position = find_record(blocks, record_id)
     block, genesis = blocks[number], blocks[0].records[0]
-    chain = [each for each in blocks if each.header.chain_id == blocks[0].header.chain_id]
-    mains, first = [each.hash for each in chain], block.header.height
-    last = height_of(mains, to)
-    if first > last:
-        raise ProofError(f"no main block up to {last} links the block of record {record_id.hex()} yet")
-    values = {
+    values = prove_place(blocks, block, to) | {
         "record": block.records[position].raw.hex(),
         "genesis": encode(genesis.body).hex(),
-        "block": block.header_raw.hex(),
-        "main": chain[first].header_raw.hex(),
-        "head": chain[last].header_raw.hex(),
-        "history": history_path(mains, first, last),
         "inclusion": _path([record.id for record in block.records], position),
         "signature": _signature_part(blocks[: number + 1], position, params_of(genesis.body).signing_mode),
     }
@@ -159,19 +165,13 @@ def check_proof(proof: Any, trusted: bytes) -> Proven:
     if get(proof, "schema", str) != schema_name("proof"):
         raise ProofError(f"schema {proof['schema'][:40]!r} is not {schema_name('proof')}")
     record, genesis = _record(proof.get("record")), _body(proof.get("genesis"), Kind.GENESIS)
-    block, main, head = (to_header(proof.get(name), name) for name in ("block", "main", "head"))
-    header = block.header
-    if block.digest not in (main.digest, *main.header.links) or header.height != main.header.height:
-        raise ProofError("block: the main header neither is it nor links it")
-    require_earlier(main, head, proof.get("history"), "history")
-    if trusted not in (block.digest, main.digest, head.digest):
-        raise ProofError(f"no header of the proof has the trusted hash {trusted.hex()}")
+    header, main, through = check_place(proof, trusted)
     try:
         params, ledger_id = params_of(genesis), chain_id_of(genesis)
     except ValueError as error:
         raise ProofError(f"genesis: {error}") from error
     business, names = business_of(header.chain_id, ledger_id), [name for name, _ in params.businesses]
-    if business not in names or main.header.chain_id != ledger_id:
+    if business not in names or main.chain_id != ledger_id:
         raise ProofError("genesis: the chain id is not this record's")
     if record.chain_id != header.chain_id:
         raise ProofError("record: it belongs to another chain")
@@ -181,8 +181,7 @@ def check_proof(proof: Any, trusted: bytes) -> Proven:
         _check_signature(get(proof, "signature", dict), record, header, genesis, names.index(business))
     elif proof.get("signature") is not None:
         raise ProofError("signature: this chain has none")
-    through = head if trusted == head.digest else main
-    return Proven(record, header.height, signed, through.header.height, business)
+    return Proven(record, header.height, signed, through.height, business)
 
 
 def _check_signature(part: dict[str, Any], record: Record, header: Header, genesis: Body, place: int) -> None:

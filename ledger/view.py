@@ -1,14 +1,22 @@
-"""A ledger file as one of its nodes may see it: what its level reads in clear, the rest as ids, under a proven root."""
+"""A ledger file as one of its nodes may see it: what its level reads in clear, the rest as ids, under a proven root.
+
+The answer of a full node proves itself: with one trusted head the reader checks that the ids are all records of the
+block, in their order, and what it reads in clear is what they name (`check_seen`).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from .access import check_shown, show_records
-from .blocks import Block
+from .access import AccessFault, Shown, check_shown, show_records
+from .blocks import MAX_RECORDS, Block
+from .businesses import business_of
+from .encoding import EncodingError
 from .identity import Certificate, IdentityError, Role, display_address, parse_address
 from .levels import LEVEL_OF, RIGHTS, Level
+from .proof_parts import Place, ProofError, check_place, get, need, to_bytes
+from .proofs import prove_place
 from .records import Kind, Record
 from .show import Names, body_fields, business_of_block, load_blocks, node_names
 from .store import Store, StoreError
@@ -62,7 +70,7 @@ def _block_as_seen(block: Block, business: str, reader: Reader, names: Names, ev
             if item.id in readable:
                 record = readable[item.id]
                 sender = names.get(record.sender, display_address(record.sender))
-                entry |= {"kind": record.kind.name, "sender": sender}
+                entry |= {"kind": record.kind.name, "sender": sender, "raw": item.raw.hex()}
                 entry["fields"] = body_fields(record.kind, record.body, names)
             records.append(entry)
     return {
@@ -70,6 +78,7 @@ def _block_as_seen(block: Block, business: str, reader: Reader, names: Names, ev
         "block": block.header.height,
         "hash": block.hash.hex(),
         "records_root": block.header.records_root.hex(),
+        "ids": [item.id.hex() for item in shown],
         "proven": True,
         "readable": len(readable),
         "hidden": len(shown) - len(readable),
@@ -100,5 +109,54 @@ def view(store: Store, node: str, height: int | None, event: int | None) -> dict
         "reads": "all records" if rights.reads_all else "its own records and those that concern everybody",
         "produces": rights.produces,
         "votes": rights.votes,
-        "blocks": [_block_as_seen(each, business_of_block(blocks, each), reader, names, event) for each in wanted],
+        "blocks": [
+            _block_as_seen(each, business_of_block(blocks, each), reader, names, event)
+            | {"place": _place(blocks, each)}
+            for each in wanted
+        ],
     }
+
+
+def _place(blocks: Sequence[Block], block: Block) -> dict[str, Any] | None:
+    """What shows the block under the file's last main block; None while no main block links it."""
+    try:
+        return prove_place(blocks, block, None)
+    except ProofError:
+        return None
+
+
+class Seen(NamedTuple):
+    """What a full node's answer shows of one block: where it stands, its chain, what is in clear by position."""
+
+    place: Place
+    business: str
+    records: dict[int, Record]
+    hidden: int
+
+
+def check_seen(part: Any, trusted: bytes) -> Seen:
+    """What one of the `blocks` of a view shows under the header hash `trusted`; ProofError names the part that fails.
+
+    `part` may be anything that JSON can hold. Of a record only the bytes count, not the words beside them.
+    """
+    place = check_place(get(part, "place", dict), trusted)
+    texts = get(part, "ids", list)
+    if len(texts) > MAX_RECORDS:
+        raise ProofError(f"ids: {len(texts)} of them; at most {MAX_RECORDS}")
+    raws: dict[int, bytes] = {}
+    for entry in get(part, "records", list):
+        position = get(entry, "position", int)
+        if not 0 <= position < len(texts):
+            raise ProofError(f"records: position {position} of {len(texts)} ids")
+        if "raw" in entry:
+            raws[position] = to_bytes(need(entry["raw"], str, "raw"), "raw")
+    shown = [Shown(to_bytes(text, "ids"), raws.get(position, b"")) for position, text in enumerate(texts)]
+    try:
+        readable = check_shown(place.block, shown)
+    except (AccessFault, EncodingError) as error:
+        raise ProofError(f"records: {error}") from error
+    business = business_of(place.block.chain_id, place.main.chain_id)
+    if business is None:
+        raise ProofError("block: it is of no business of this ledger")
+    clear = [position for position, item in enumerate(shown) if item.raw]
+    return Seen(place, business, dict(zip(clear, readable, strict=True)), len(shown) - len(readable))

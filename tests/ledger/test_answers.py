@@ -33,6 +33,7 @@ CASES = [
     ("view", [], ["--as", "eno", *EVENT_1], "view", 1),
     ("proof", ["RECORD"], [], "proof", 2),  # no proof is handed out that does not hold
     ("check-proof", [], ["--head", "HEAD"], "proof-verdict", 1),
+    ("check-view", [], ["--head", "HEAD"], "view-verdict", 1),
     ("history", [], ["--from", "2"], "history", 0),  # headers alone, which are not altered
     ("check-history", [], ["--from", "OLD", "--to", "HEAD"], "history-verdict", 1),
     ("consistency", ["SOUND"], [], "consistency", 0),  # it compares headers
@@ -59,7 +60,12 @@ def files(finished, tmp_path_factory):
     for name in ("SOUND", "ALTERED"):
         found[f"{name} import"] = str(folder / f"{name}.bin")
         assert main(["export", found[name], found[f"{name} import"]]) == 0
-    for kind, words, part in (("proof", [record], b"signature"), ("history", ["--from", "3"], b"to")):
+    view = ["--as", "eno", "--block", "3", "--json"]
+    for kind, words, part in (
+        ("proof", [record], b"signature"),
+        ("history", ["--from", "3"], b"to"),
+        ("view", view, b"raw"),
+    ):
         made = [sys.executable, "-m", "ledger", kind, *words, str(path)]
         proof = subprocess.run(made, capture_output=True, cwd=ROOT, check=True).stdout
         for name, content in (("SOUND", proof), ("ALTERED", proof.replace(b'"%s": "' % part, b'"%s": "00' % part))):

@@ -3,18 +3,26 @@
 import json
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ledger.__main__ import main
 from ledger.blocks import Block
 from ledger.chain import Chain
+from ledger.checkpoint import Checkpoint
 from ledger.encoding import decode, encode
+from ledger.history import prove_history
 from ledger.identity import Role
 from ledger.levels import LEVEL_OF, PRODUCERS, RIGHTS, VOTERS, Level
+from ledger.light import LightNode
 from ledger.params import Params
+from ledger.proof_parts import ProofError
 from ledger.records import Draft, Kind
 from ledger.roster import AUTHORITY
 from ledger.store import Store
-from tests.ledger.conftest import FIRST, LAST, grow, rows_of
+from ledger.view import check_seen, view
+from tests.ledger.conftest import FIRST, LAST, grow, period_drafts, rows_of
+from tests.ledger.test_proofs import JSON, _leaves
 
 
 def seen_by(capsys, path, node, *what):
@@ -109,3 +117,106 @@ def test_strangers_and_revoked_nodes_are_refused(roster, tmp_path, capsys):
         printed = capsys.readouterr().err
         assert message in printed
         assert printed.count("\n") == 1
+
+
+@pytest.fixture(scope="module")
+def combined(tmp_path_factory, roster):
+    """A ledger with a trading chain beside dispatch, eight heights: file and head."""
+    path = tmp_path_factory.mktemp("combined") / "combined.sqlite"
+    with Store.create(path) as store:
+        params = Params(gamma=5, window_periods=24, siblings=(("trading", "pos"),))
+        chain = Chain.create(params, roster, name=b"combined", store=store)
+        for period in range(1, 9):
+            chain.seal_height(period_drafts(roster, period))
+    return path, chain.head
+
+
+def test_who_may_not_read_verifies_by_hash(combined, tmp_path, capsys):
+    path, head = combined
+    file = tmp_path / "seen.json"
+    file.write_text(json.dumps(seen_by(capsys, path, "prosumer 0", "--block", "3")))
+    assert main(["check-view", str(file), "--head", head.hex(), "--json"]) == 0
+    trading, dispatch = json.loads(capsys.readouterr().out)["blocks"]
+    assert (trading["chain"], dispatch["chain"]) == ("trading", "dispatch")
+    assert (trading["block"], trading["trusted_block"]) == (3, 8)
+    assert [record["kind"] for record in trading["records"]] == ["ORDER", "TRADE"]
+    assert [record["kind"] for record in dispatch["records"]] == ["READING"]
+    assert (trading["hidden"], dispatch["hidden"]) == (4, 7)
+    assert main(["check-view", str(file), "--head", head.hex()]) == 0
+    assert "chain: trading" in capsys.readouterr().out
+    assert main(["check-view", str(file), "--head", "00" * 32]) == 1
+    assert "not proven: no header of the proof has the trusted hash" in capsys.readouterr().out
+    blocks = [Block.from_bytes(data) for _, data in rows_of(path)]
+    hidden = next(record for record in blocks[5].records if record.sender != blocks[5].records[0].sender)
+    answer = json.loads(file.read_text())
+    answer["blocks"][0]["records"][0]["raw"] = hidden.raw.hex()  # a full node that shows another's record for one's own
+    file.write_text(json.dumps(answer))
+    assert main(["check-view", str(file), "--head", head.hex()]) == 1
+    assert "not what its id says" in capsys.readouterr().out
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.data())
+def test_an_altered_view_shows_nothing_else(combined, data):
+    path, head = combined
+    with Store.open(path) as store:
+        part = json.loads(json.dumps(view(store, "prosumer 1", 4, None)["blocks"][data.draw(st.integers(0, 1))]))
+    seen = check_seen(part, head)
+    place, value = data.draw(st.sampled_from(_leaves(part)))
+    if isinstance(value, str) and value and data.draw(st.booleans()):
+        spot = data.draw(st.integers(0, len(value) - 1))
+        new = value[:spot] + data.draw(st.sampled_from("0123456789abcdef-")) + value[spot + 1 :]
+    else:
+        new = data.draw(JSON)
+    holder = part
+    for key in place[:-1]:
+        holder = holder[key]
+    holder[place[-1]] = new
+    try:
+        found = check_seen(part, head)
+    except ProofError:
+        return
+    assert found == seen  # the words beside the bytes don't count
+
+
+@settings(max_examples=100, deadline=None)
+@given(JSON)
+def test_anything_else_is_no_view(value):
+    with pytest.raises(ProofError):
+        check_seen(value, bytes(32))
+    with pytest.raises(ProofError):
+        check_seen({"place": value, "ids": value, "records": value}, bytes(32))
+
+
+def test_a_block_that_no_main_block_links_yet_cannot_be_checked(roster, tmp_path, capsys):
+    path = tmp_path / "open.sqlite"
+    with Store.create(path) as store:
+        params = Params(gamma=5, window_periods=24, siblings=(("trading", "pos"),))
+        chain = Chain.create(params, roster, store=store)
+        chain.seal(period_drafts(roster, 1))  # of trading alone
+    (block,) = seen_by(capsys, path, "eno", "--block", "1")["blocks"]
+    assert (block["proven"], block["place"]) == (True, None)
+    with pytest.raises(ProofError, match="place is no dict"):
+        check_seen(block, chain.head)
+
+
+def test_a_light_node_keeps_what_it_read_for_the_last_months(combined, roster):
+    path, head = combined
+    with Store.open(path) as store:
+        blocks = list(store.blocks())
+        answers = {height: view(store, "prosumer 2", height, None)["blocks"] for height in (1, 3, 5, 8)}
+    mains = [block for block in blocks if block.header.chain_id == blocks[0].header.chain_id]
+    authority, keys = roster.authority.private_key, [member.public_key for member in roster.members[:FIRST]]
+    start = Checkpoint.issue(authority, mains[0].header.chain_id, 0, mains[0].hash, keys, 99)
+    node = LightNode(blocks[0].records[0].body, start, 0, keep_blocks=4)
+    with pytest.raises(ProofError, match="meets no header"):
+        node.read(answers[5][0])
+    headers, hashes = [block.header_raw for block in mains], [block.hash for block in mains]
+    node.skip(prove_history(headers, hashes, 0, 8), head, mains[8].votes, 8 * 900)
+    for height, parts in answers.items():
+        kinds = [record.kind for part in parts for record in node.read(part)]
+        assert kinds == [Kind.ORDER, Kind.READING], height
+    assert [record.body[0] for record in node.records] == [5, 5, 8, 8]  # of 5..8; what is older was only looked at
+    again = len(node.records)
+    node.read(answers[8][0])
+    assert len(node.records) == again
