@@ -3,8 +3,11 @@
 Checking a block needs the state before it, its signatures don't: so while one process checks the blocks in their order,
 others verify what the coming blocks state to be signed. (Threads can't: between two signatures of 36 µs each of them
 would wait for the interpreter's lock.) What a helper found sound is attested to `identity.verify`, which then need not
-compute it again; what it didn't find sound, or didn't get to, the check verifies itself. A helper that dies costs time,
-not the verdict.
+compute it again; what it didn't find sound, or wasn't asked for, the check verifies itself. A helper that dies costs
+time, not the verdict.
+
+How much of a block is asked for follows from how far the helpers are behind: so the processes stay in step whatever a
+signature takes on a machine, and however busy it is.
 """
 
 from __future__ import annotations
@@ -13,47 +16,58 @@ import os
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from select import select
 from types import TracebackType
-from typing import BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from .blocks import claims_of
 from .identity import address_of, attest, forget_attested, tag_of, verify
 from .params import Signing
-from .state import ChainState
+
+if TYPE_CHECKING:  # a helper starts in half the time without numpy
+    from .state import ChainState
 
 HEAD_START = 12  # blocks that the check verifies alone: the helpers start meanwhile
+AHEAD = 24  # blocks that wait for their check at most, so that `_share` sees who is behind
+WHOLE = 255  # a share of all signatures of a block
 PATIENCE_S = 0.004  # about the time in which the check could do it itself
 MOST_WAITING_BYTES = 1 << 17  # handed to a helper: its answers, a third of that at most, then never fill a pipe
-BYTES_A_SIGNATURE = 400  # the rest of a block's check takes one signature's time for so many of its bytes
 _KEY_BYTES, _ID_BYTES, _TAG_BYTES = 33, 16, 32
 _KEYS, _BLOCK = 0, 1  # kinds of message: ledger id and keys; a block
 
 
-def _sound_tags(data: bytes, ledger_id: bytes, place: int, keys: dict[bytes, bytes], helpers: int) -> list[bytes]:
-    """Tags of sound signatures among a block's first: as many as balance its check, shared with `helpers`."""
+Claim = tuple[bytes, bytes, bytes]  # address, signature, digest
+
+
+def _claims(data: bytes, ledger_id: bytes, place: int) -> list[Claim]:
     try:
-        claims = claims_of(data, ledger_id, place)
+        return claims_of(data, ledger_id, place)
     except ValueError:
         return []  # no block at all: for the check to name
-    quota = (len(claims) + len(data) // BYTES_A_SIGNATURE) * helpers // (helpers + 1)
-    known = [(keys[address], *signed) for address, *signed in claims[:quota] if address in keys]
+
+
+def _sound_tags(claims: Sequence[Claim], keys: dict[bytes, bytes], share: int) -> list[bytes]:
+    """Tags of the sound signatures among the first `share` of WHOLE."""
+    asked = claims[: -(-len(claims) * share // WHOLE)]
+    known = [(keys[address], signature, digest) for address, signature, digest in asked if address in keys]
     return [tag_of(*each) for each in known if verify(*each)]
 
 
-def serve(source: BinaryIO, sink: BinaryIO, helpers: int) -> None:
+def serve(source: BinaryIO, sink: BinaryIO) -> None:
     """Answer messages until the source ends; a block is answered by the number of its tags and the tags."""
-    ledger_id, keys = b"", dict[bytes, bytes]()
-    while head := source.read(6):
-        payload = source.read(int.from_bytes(head[2:], "big"))
+    ledger_id, keys, last = b"", dict[bytes, bytes](), set[Claim]()
+    while head := source.read(7):
+        payload = source.read(int.from_bytes(head[3:], "big"))
         if head[0] == _KEYS:
             ledger_id = payload[:_ID_BYTES]
             found = [payload[at : at + _KEY_BYTES] for at in range(_ID_BYTES, len(payload), _KEY_BYTES)]
             keys = {address_of(key): key for key in found}
         else:
-            tags = _sound_tags(payload, ledger_id, head[1], keys, helpers)
+            claims = _claims(payload, ledger_id, head[1])
+            fresh = [claim for claim in claims if claim not in last]  # one signature covers all chains of a height
+            tags, last = _sound_tags(fresh, keys, head[2]), set(claims)
             sink.write(len(tags).to_bytes(4, "big") + b"".join(tags))
             sink.flush()
 
@@ -64,11 +78,11 @@ class _Helper:
     In a session of its own: an interrupt at the keyboard is for the check, which then stops its helpers.
     """
 
-    def __init__(self, helpers: int) -> None:
+    def __init__(self) -> None:
         package = str(Path(__file__).resolve().parent.parent)
         paths = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "ledger.ahead", str(helpers)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            [sys.executable, "-m", "ledger.ahead"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)}, bufsize=0, start_new_session=True,
         )  # fmt: skip
         self._answers = b""
@@ -86,15 +100,20 @@ class _Helper:
         """Whether the answer for a block that was asked is still to come."""
         return self.alive and bool(self._asked) and self._asked[0][0] <= row
 
-    def ask(self, row: int, place: int, data: bytes) -> None:
+    @property
+    def behind(self) -> int:
+        """How many blocks were not answered."""
+        return len(self._asked)
+
+    def ask(self, row: int, place: int, data: bytes, share: int) -> None:
         """Hand over a block, the `place`-th chain's."""
         self._asked.append((row, len(data)))
-        self.send(_BLOCK, place, data)
+        self.send(_BLOCK, place, data, share)
 
-    def send(self, kind: int, place: int, payload: bytes) -> None:
+    def send(self, kind: int, place: int, payload: bytes, share: int = 0) -> None:
         """Hand over a message; a helper that is gone is not alive any more."""
         assert self._process.stdin is not None
-        message = memoryview(bytes((kind, place)) + len(payload).to_bytes(4, "big") + payload)
+        message = memoryview(bytes((kind, place, share)) + len(payload).to_bytes(4, "big") + payload)
         try:
             while message:
                 message = message[self._process.stdin.write(message) :]
@@ -176,9 +195,10 @@ class Ahead:
                 yield row, data
                 continue
             if not self._helpers and len(self._waiting) >= HEAD_START:
-                self._helpers = [_Helper(self._count) for _ in range(self._count)]
-            while (helper := self._free()) is None and self._helpers and self._waiting:
+                self._helpers = [_Helper() for _ in range(self._count)]
+            while self._helpers and self._waiting and (len(self._waiting) >= AHEAD or self._free() is None):
                 yield self._oldest()
+            helper = self._free()
             self._hand_out(row, data, helper, self.state)
         while self._waiting:
             yield self._oldest()
@@ -191,13 +211,18 @@ class Ahead:
         helper = min(living, key=lambda each: each.waiting_bytes, default=None)
         return helper if helper is not None and helper.waiting_bytes < MOST_WAITING_BYTES else None
 
+    def _share(self) -> int:
+        """How much of a block to ask for: all while the helpers keep up, less the more blocks wait for them."""
+        behind = sum(each.behind for each in self._helpers) / AHEAD
+        return round(WHOLE * min(1.0, max(0.0, 1.5 - behind)))
+
     def _hand_out(self, row: int, data: bytes, helper: _Helper | None, state: ChainState) -> None:
         if helper is not None:
             if helper.known_keys != len(state.certificates):
                 keys = [state.authority_key, *(each.public_key for each in state.certificates.values())]
                 helper.send(_KEYS, 0, state.ledger_id + b"".join(keys))
                 helper.known_keys = len(state.certificates)
-            helper.ask(row, (row - 1) % len(state.chains), data)
+            helper.ask(row, (row - 1) % len(state.chains), data, self._share())
         self._waiting.append(_Row(row, data, helper))
 
     def _oldest(self) -> tuple[int, bytes]:
@@ -210,4 +235,4 @@ class Ahead:
 
 
 if __name__ == "__main__":
-    serve(sys.stdin.buffer, sys.stdout.buffer, int(sys.argv[1]))
+    serve(sys.stdin.buffer, sys.stdout.buffer)

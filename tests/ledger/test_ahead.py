@@ -12,14 +12,14 @@ from ledger.verify import verify_rows
 from tests.ledger.conftest import rows_of
 
 
-def ask(rows, data, helpers=1_000):
+def ask(rows, data, share=ahead.WHOLE):
     """The tags that a helper answers for a block of this chain."""
     genesis = Block.from_bytes(rows[0][1])
     keys = [genesis.records[0].body[2], *(r.body[1] for r in genesis.records if r.kind.name == "CERTIFICATE")]
     letters = [(0, genesis.header.chain_id + b"".join(keys)), (1, data)]
-    messages = b"".join(bytes((kind, 0)) + len(text).to_bytes(4, "big") + text for kind, text in letters)
+    messages = b"".join(bytes((kind, 0, share)) + len(text).to_bytes(4, "big") + text for kind, text in letters)
     sink = io.BytesIO()
-    ahead.serve(io.BytesIO(messages), sink, helpers)
+    ahead.serve(io.BytesIO(messages), sink)
     answer = sink.getvalue()
     assert len(answer) == 4 + 32 * int.from_bytes(answer[:4], "big")
     return {answer[at : at + 32] for at in range(4, len(answer), 32)}
@@ -38,7 +38,8 @@ def test_a_helper_attests_the_sound_signatures(finished):
     parts[2][0][1] = parts[2][0][1][:63] + bytes([parts[2][0][1][63] ^ 1])  # a vote
     assert len(ask(rows, encode(parts)) & tags) == len(tags) - 1
     assert ask(rows, b"no block") == set()
-    assert 0 < len(ask(rows, rows[5][1], helpers=1)) < len(tags)  # the rest is the check's own share
+    assert len(ask(rows, rows[5][1], share=ahead.WHOLE // 2)) == -(-len(tags) // 2)  # the rest is for the check
+    assert ask(rows, rows[5][1], share=0) == set()
 
 
 def test_the_check_takes_what_helpers_found(finished, monkeypatch):
@@ -55,8 +56,8 @@ def test_the_check_takes_what_helpers_found(finished, monkeypatch):
 def test_a_helper_that_dies_costs_no_verdict(finished, monkeypatch):
     rows, original = rows_of(finished["period"][0]), ahead._Helper.send
 
-    def dying(self, kind, place, payload):
-        original(self, kind, place, payload)
+    def dying(self, kind, place, payload, share=0):
+        original(self, kind, place, payload, share)
         if self.known_keys:
             self._process.kill()
 
