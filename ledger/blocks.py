@@ -71,8 +71,11 @@ def parse_header(raw: bytes) -> Header:
 
 
 def _hashes(items: object, name: str) -> tuple[bytes, ...]:
-    if type(items) is not list or any(type(item) is not bytes or len(item) != 32 for item in items):
+    if type(items) is not list:
         raise SchemaError(f"{name} is no list of hashes of 32 bytes")
+    for item in items:
+        if type(item) is not bytes or len(item) != 32:
+            raise SchemaError(f"{name} is no list of hashes of 32 bytes")
     return tuple(items)
 
 
@@ -225,7 +228,7 @@ def _submissions(rows: object) -> tuple[Submission, ...]:
         raise SchemaError("submissions are a list of lists of 4 values")
     plain = _rows([row[:3] for row in rows], (20, 32, 64), "submission")
     siblings = [_hashes(row[3], "submission.siblings") for row in rows]
-    return tuple(Submission._make([*row, roots]) for row, roots in zip(plain, siblings, strict=True))
+    return tuple([Submission._make((*row, roots)) for row, roots in zip(plain, siblings, strict=True)])
 
 
 def _parse_record(position: int, raw: bytes) -> Record:
@@ -236,11 +239,9 @@ def _parse_record(position: int, raw: bytes) -> Record:
 
 
 def _rows(rows: object, sizes: tuple[int, ...], name: str) -> list[list[bytes]]:
+    due, alike = list(sizes), [bytes] * len(sizes)
     if type(rows) is not list or any(
-        type(row) is not list
-        or len(row) != len(sizes)
-        or any(type(item) is not bytes or len(item) != size for item, size in zip(row, sizes, strict=True))
-        for row in rows
+        type(row) is not list or [*map(type, row)] != alike or [*map(len, row)] != due for row in rows
     ):
         raise SchemaError(f"a {name} is a list of byte strings of {sizes} bytes")
     return rows

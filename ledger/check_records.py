@@ -93,7 +93,7 @@ def _check_history(work: Examination, position: int, record: Record) -> None:
         site in known
         and site not in work.change.histories
         and len(generated) == len(consumed) <= work.state.params.window_periods
-        and all(value <= MAX_PERIOD_WH for value in (*generated, *consumed))
+        and max((*generated, *consumed), default=0) <= MAX_PERIOD_WH
     )
     work.require(sound, FaultCode.VERIFICATION, "a history is one a site, of equal lists inside the window", position)
     work.change.histories[site] = (np.array(generated, np.int64), np.array(consumed, np.int64))

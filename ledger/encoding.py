@@ -125,7 +125,7 @@ def _read_size(data: bytes, position: int, width: int) -> tuple[int, int]:
 
 
 _LIST_TAG = 0xC0
-_VALUES: dict[bytes, int] = {}  # integers read before, by their bytes
+VALUES: dict[bytes, int] = {}  # integers read before, by their bytes
 
 
 def _read_integer(data: bytes, start: int, end: int) -> int:
@@ -136,9 +136,9 @@ def _read_integer(data: bytes, start: int, end: int) -> int:
     bits = value.bit_length() if value >= 0 else (~value).bit_length()
     if bits // 8 + 2 != end - start or 0 <= value < 128:
         raise EncodingError("integer is not minimal")
-    if len(_VALUES) >= _MOST_INTEGERS:
-        _VALUES.clear()
-    _VALUES[data[start:end]] = value
+    if len(VALUES) >= _MOST_INTEGERS:
+        VALUES.clear()
+    VALUES[data[start:end]] = value
     return value
 
 
@@ -156,7 +156,7 @@ def _read_list(data: bytes, position: int, count: int, depth: int) -> tuple[list
             position += 1
         elif tag < 0xA0:
             end = position + tag - 0x7E
-            value = _VALUES.get(data[position:end])
+            value = VALUES.get(data[position:end])
             items.append(_read_integer(data, position, end) if value is None else value)
             position = end
         elif tag < _LIST_TAG and position + tag - 0x9F <= size:
@@ -197,6 +197,31 @@ def _read(data: bytes, position: int, depth: int) -> tuple[Value, int]:
     if end > len(data):
         raise EncodingError("bytes end inside a byte string")
     return data[position:end], end
+
+
+def read_integer(data: bytes, position: int) -> int:
+    """The integer at a position; EncodingError where there is none."""
+    tag = data[position]
+    if tag >= 0xA0:
+        raise EncodingError(f"first byte 0x{tag:02x} starts no integer")
+    return tag if tag < 0x80 else _read_integer(data, position, position + tag - 0x7E)
+
+
+def read_bytes(data: bytes, position: int) -> tuple[bytes, int]:
+    """The byte string at a position, and the position after it; EncodingError where there is none."""
+    if not 0xA0 <= data[position] < 0xC0 and not 0xE0 <= data[position] < 0xE4:
+        raise EncodingError(f"first byte 0x{data[position]:02x} starts no byte string")
+    return _read(data, position, 0)
+
+
+def read_list_size(data: bytes, position: int) -> tuple[int, int]:
+    """How many items the list at a position has, and the position of the first; EncodingError where there is none."""
+    tag = data[position]
+    if _LIST_TAG <= tag < 0xE0:
+        return tag - _LIST_TAG, position + 1
+    if not 0xE8 <= tag < 0xEC:
+        raise EncodingError(f"first byte 0x{tag:02x} starts no list")
+    return _read_size(data, position + 1, tag - 0xE7)
 
 
 def decode(data: bytes) -> Value:

@@ -20,6 +20,7 @@ from .encoding import INTEGERS, MAX_BYTES, Body, EncodingError, Value, byte_stri
 from .fields import Encoder, Field, SchemaError, encoder_of, is_bytes, is_uint, misfit, parse_field
 from .identity import Role
 from .merkle import leaf_hash
+from .readers import Reader, reader_of
 
 RECORD_VERSION = 1
 
@@ -195,6 +196,13 @@ SCHEMAS: dict[Kind, tuple[Field, ...]] = {kind: tuple(map(parse_field, texts)) f
 ENCODERS: dict[Kind, Encoder] = {kind: encoder_of(kind.name, fields) for kind, fields in SCHEMAS.items()}
 
 
+READERS: dict[Kind, Reader] = {kind: reader_of(kind.name, fields) for kind, fields in SCHEMAS.items()}
+_CHAIN_ID_BYTES = 16
+_FRONT = 5 + _CHAIN_ID_BYTES  # the bytes before the sender's 20: head, version, chain id with its head, kind, head
+_MOST_FRONTS = 1024
+_fronts: dict[bytes, tuple[bytes, Kind, Reader]] = {}  # chain id, kind and its reader by the first bytes of a record
+
+
 def validate_body(kind: Kind, body: Sequence[Value]) -> None:
     """SchemaError when the body's length or a field's type is not the table's."""
     found = misfit(kind.name, SCHEMAS[kind], body)
@@ -229,6 +237,20 @@ class Record(NamedTuple):
     @classmethod
     def from_bytes(cls, raw: bytes) -> Record:
         """The record that `raw` encodes; EncodingError or SchemaError where it encodes none."""
+        front = _fronts.get(raw[:_FRONT]) if type(raw) is bytes and len(raw) <= MAX_BYTES else None
+        if front is None:
+            return cls._from_any(raw)
+        chain_id, kind, read = front
+        try:
+            nonce, expiry, event, body = read(raw, _FRONT + 20)
+        except (EncodingError, IndexError):  # given up: what is wrong is named there
+            return cls._from_any(raw)
+        sender, digest = raw[_FRONT : _FRONT + 20], sha256(b"\x00" + raw).digest()
+        return tuple.__new__(cls, (chain_id, kind, sender, nonce, expiry, event, body, raw, digest))
+
+    @classmethod
+    def _from_any(cls, raw: bytes) -> Record:
+        """The same without a reader, whatever `raw` is; the next record of that chain and kind finds its reader."""
         value = decode(raw)
         if type(value) is not list or len(value) != 8:
             raise SchemaError("a record is a list of 8 values")
@@ -242,6 +264,10 @@ class Record(NamedTuple):
         if not (is_uint(nonce) and is_uint(expiry) and is_uint(event)):
             raise SchemaError("a record's nonce, expiry and event are unsigned integers")
         validate_body(_KINDS[kind], body)
+        if len(chain_id) == _CHAIN_ID_BYTES:
+            if len(_fronts) >= _MOST_FRONTS:
+                _fronts.clear()
+            _fronts[raw[:_FRONT]] = chain_id, _KINDS[kind], READERS[_KINDS[kind]]
         return cls(chain_id, _KINDS[kind], sender, nonce, expiry, event, body, raw, leaf_hash(raw))
 
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from ledger.encoding import EncodingError, decode, encode
 from ledger.fields import SchemaError, encoder_of, misfit, parse_field
-from ledger.records import ENCODERS, SCHEMAS, Kind, Record
+from ledger.records import ENCODERS, READERS, SCHEMAS, Kind, Record
 
 INTEGERS = st.integers(-(2**64), 2**64)
 SIZED = {"address": (20,), "party": (20, 0), "hash": (32, 0), "key": (33,), "signature": (64, 0)}
@@ -91,3 +91,39 @@ def test_a_record_comes_back_or_is_refused(position, wrong):
     values[position] = wrong
     with pytest.raises(SchemaError):
         Record.create(*values)
+
+
+def outcome(read, raw):
+    try:
+        return read(raw)
+    except EncodingError as error:
+        return type(error), str(error)
+
+
+@pytest.mark.parametrize("kind", list(Kind), ids=lambda kind: kind.name)
+@settings(max_examples=40, deadline=None)
+@given(data=st.data())
+def test_a_reader_reads_what_the_decoder_reads_and_nothing_else(kind, data):
+    body = data.draw(st.tuples(*(values_of(field) for field in SCHEMAS[kind])).map(list))
+    nonce, expiry, event = data.draw(st.tuples(*[st.integers(0, 2**40)] * 3))
+    raw = Record.create(bytes(16), kind, bytes(range(20)), nonce, expiry, event, body).raw
+    assert Record._from_any(raw) == Record.from_bytes(raw)  # the first makes the reader known
+    nonce_at = 41
+    assert READERS[kind](raw, nonce_at) == (nonce, expiry, event, decode(raw)[-1])
+    place, cut = data.draw(st.integers(0, len(raw) - 1)), data.draw(st.integers(0, 3))
+    other = raw[:place] + data.draw(st.binary(max_size=4)) + raw[place + cut :]
+    assert outcome(Record.from_bytes, other) == outcome(Record._from_any, other)
+    assert outcome(Record.from_bytes, raw[:place]) == outcome(Record._from_any, raw[:place])
+
+
+@pytest.mark.parametrize("wrong", [b"\x80\x05", b"\x81\x00\x05", b"\x80\xff", b"\xb4", b"\x9f\x01"])
+def test_an_integer_that_is_not_canonical_is_read_by_nobody(wrong):
+    """Too long, too long, negative, no integer, cut off."""
+    record = Record.create(bytes(16), Kind.REGISTRATION, bytes(20), 1, 2, 0, [300, b""])
+    Record._from_any(record.raw)
+    at = record.raw.index(b"\x81\x01\x2c")
+    raw = record.raw[:at] + wrong + record.raw[at + 3 :]
+    with pytest.raises(EncodingError):
+        READERS[Kind.REGISTRATION](raw, 41)
+    with pytest.raises(EncodingError):
+        Record.from_bytes(raw)
