@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, Protocol
 from .blocks import Block
 from .businesses import business_of
 from .execution import Expected, as_text, parting
+from .faults import printable
 from .records import Kind, Record
 from .store import Store
 
@@ -53,9 +54,8 @@ class Difference:
     def __str__(self) -> str:
         block = f"{self.business} block" if self.business else "block"
         place = f"{block} {self.block}" + ("" if self.record is None else f", record {self.record}")
-        return (
-            f"{place}: {self.contract}: {self.kind} {self.field} is {self.recorded}, re-execution gives {self.executed}"
-        )
+        found = f"{self.kind} {self.field} is {self.recorded}, re-execution gives {self.executed}"
+        return printable(f"{place}: {self.contract}: {found}")
 
 
 class Impossible(Exception):

@@ -54,6 +54,11 @@ class FaultCode(IntEnum):
     UNWITNESSED = 43
 
 
+def printable(text: str) -> str:
+    """`text` with escapes for what a terminal would act on: a foreign file must not write its own verdict."""
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode("ascii") for each in text)
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """One fault of a block; `record` is the position of the record at fault, None for the block itself.
@@ -70,7 +75,7 @@ class Fault:
     def __str__(self) -> str:
         block = f"{self.business} block" if self.business else "block"
         place = f"{block} {self.height}" + ("" if self.record is None else f", record {self.record}")
-        return f"{place}: {self.code.name}: {self.detail}"
+        return printable(f"{place}: {self.code.name}: {self.detail}")
 
 
 class LedgerFault(ValueError):
