@@ -27,10 +27,18 @@ def run_storage(view: View) -> np.ndarray:
     fills = (view["load"] >= view["pv"]) & (view["charge"] < np.minimum(evening, FULL)) & noon
     power = np.where(fills, -FILL_RATE, power)
     power = np.where((power < 0) & (view["charge"] >= FULL), 0.0, power)
-    power = np.asarray(power * (view["storage_power"] > 0))
+    power = heed_plan(view, np.asarray(power * (view["storage_power"] > 0)))
     view["storage"] = power
     view["storage_plan"] = power
     return power
+
+
+def heed_plan(view: View, power: np.ndarray) -> np.ndarray:
+    """Storage power, of the rated power, as it will be: a battery that follows a plan takes no set point."""
+    if not view.scenario.has_plans:
+        return power
+    planned = view["storage_planned"] / np.maximum(view["storage_power"], 1e-6)
+    return np.where(view["storage_follows"] > 0, planned, power)
 
 
 def valuation(view: View, power: np.ndarray) -> np.ndarray:

@@ -20,8 +20,8 @@ from envs import plugins
 from envs.actions import action_tables, encode, idle_action
 from envs.columns import Column
 from envs.config import SettingsError
-from envs.observe import observation_tables
 from envs.settings import Scenario
+from envs.sights import observation_tables
 
 F32 = NDArray[np.float32]
 Floats = NDArray[np.float64]

@@ -15,7 +15,7 @@ import numpy as np
 
 from envs.certify import Certificate, certify, last_problems, watching
 from envs.config import parse_overrides
-from envs.generate import generate
+from envs.generate import follow_plans, generate
 from envs.mechanisms import mechanisms_of
 from envs.money import LAST_RESORT
 from envs.phases.clear import orders_of, tariffs_of
@@ -29,6 +29,7 @@ from envs.phases.verify import verify
 from envs.recorder import params_of, week_before
 from envs.records import Scribe, event_id, roster_of
 from envs.reread import Reader, of_kind, only
+from envs.resources.site import advance_twins, plans_ahead, stores_of
 from envs.types import (
     HORIZON,
     TWIN,
@@ -120,6 +121,7 @@ class Market:
             raise Impossible("rules", Kind.GENESIS, f"name {name!r}", "a seed below 2^64, other numbers below 2^63")
         self.state.seed[:], self.state.episode[:], self.last_period = seed, number, periods
         self.state.day[:] = day = time_s // 86_400
+        follow_plans(self.world, self.state)
         authority = self.roster.authority
         due = b"/".join((self.world.scenario.name.encode(), *episode)) + SETTINGS_MARK + digest[0]
         body = genesis_body(params_of(self.world), due, day * 86_400, authority.public_key)
@@ -174,7 +176,7 @@ class Market:
         outcome = Outcome(state, trades, energy, verdict, share_losses(world, trades, verdict), payments)
         drafts = self.scribe.results(0, state, outcome)
         drafts[-1].body[-1] = only(block, Kind.STATUS, "settlement").body[-1]  # the weather is the operator's word
-        remember_set_points(state, quotes, verdict)
+        remember_set_points(world, state, quotes, verdict)
         state.schedule_w, state.reactive_ppm = quotes.schedule_w, quotes.reactive_ppm
         expire_baselines(state)
         state.period += 1
@@ -242,9 +244,10 @@ class Market:
     def _promises(self, block: Sealed) -> Iterator[Execution]:
         world, state, reader = self.world, self.state, self.reader
         forecast_w, estimate_w = reader.forecasts(block)
-        state.appliance_w[:] = reader.appliances(block)
+        state.appliance_w[:], batteries_w = reader.parts(block)
+        self.follow_plans(batteries_w)
         if state.period == 0:  # nobody had a step in which to file
-            state.schedule_w = forecast_w[:, :HORIZON] - state.appliance_w[:, TWIN, :HORIZON]
+            state.schedule_w = forecast_w[:, :HORIZON] + (state.battery_w - state.appliance_w)[:, TWIN, :HORIZON]
         state.operator_net_w[:, :HORIZON] = estimate_w
         quotes = reader.quotes(block, forecast_w)
         trades = self.mechanisms.trading.clear(orders_of(quotes), tariffs_of(world))
@@ -270,6 +273,18 @@ class Market:
         turns = [record.body for record in of_kind(block, Kind.REFUSAL) if record.body[0] == height]
         found = [self.reader.index.get(producer, self.world.sites) for _, _, producer, *_ in turns]
         return [site for site in found if site < self.world.sites]
+
+    def follow_plans(self, stated_w: Ints) -> None:
+        """Take what batteries with a plan do from the estimate, (1, 2, OUTLOOK, N); the plan itself is the net's."""
+        world, state = self.world, self.state
+        row = state.day * world.periods_per_day + state.period
+        plans_ahead(world.equipment, row, stores_of(state), state.battery_w)
+        due = state.battery_w[:, TWIN, :HORIZON]
+        wrong = np.flatnonzero((stated_w[:, TWIN, :HORIZON] != due).any(axis=(0, 1)))
+        if len(wrong):
+            raise Impossible("trigger", Kind.ESTIMATE, f"another plan of site {wrong[0]}", "the profile of the net")
+        state.battery_w[:] = stated_w
+        advance_twins(world.equipment, row, stores_of(state))
 
     def _certified(self, found: Certificate) -> None:
         """Keep a certificate; Impossible where the dispatch is not what it claims to be."""

@@ -134,7 +134,7 @@ class Core:
             trace.trades.reference, traded_wh(trace.trades),
         )  # fmt: skip
         state.schedule_w = trace.quotes.schedule_w
-        remember_set_points(state, trace.quotes, trace.verdict)
+        remember_set_points(self.world, state, trace.quotes, trace.verdict)
         state.reactive_ppm = trace.quotes.reactive_ppm
         state.voltage_pu = trace.energy.voltage_pu
         expire_baselines(state)

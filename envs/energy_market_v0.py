@@ -25,9 +25,10 @@ from pettingzoo.utils import wrappers
 from pettingzoo.utils.agent_selector import AgentSelector
 
 from envs.core import ROLES, Core
-from envs.observe import LIMIT, Observer
+from envs.observe import Observer
 from envs.render import render_frame, render_text
 from envs.settings import Scenario
+from envs.sights import LIMIT
 from envs.types import Trace
 from envs.vector import GAMES, VectorMarket
 from envs.world import build_world

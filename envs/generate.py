@@ -87,6 +87,14 @@ def no_events(world: World, worlds: int) -> Events:
     )
 
 
+def follow_plans(world: World, state: State) -> None:
+    """Batteries that follow a plan hold at the beginning of the episode's day what the plan has left in them."""
+    if world.has_plans:
+        planned_wh = world.planned_charge_wh[state.day % world.days]
+        state.charge_wh = np.where(world.equipment.follows, planned_wh, state.charge_wh)
+        state.twin_charge_wh = np.where(world.equipment.follows, planned_wh, 0.0)
+
+
 def generate(world: World, seed: np.ndarray, episode: Ints, day: Ints | None = None) -> State:
     """The state of B worlds before their first period.
 
@@ -112,6 +120,8 @@ def generate(world: World, seed: np.ndarray, episode: Ints, day: Ints | None = N
         period=0,
         malicious=cast_of(world, seed, episode),
         charge_wh=np.tile(world.storage_wh * world.scenario.sites.initial_charge, (worlds, 1)),
+        twin_charge_wh=floats(sites),
+        battery_w=floats(2, OUTLOOK, sites),
         need_wh=floats(2, sites),
         leaves=np.full((worlds, sites), AWAY, np.int64),
         warmth_k=floats(2, sites),
@@ -136,8 +146,10 @@ def generate(world: World, seed: np.ndarray, episode: Ints, day: Ints | None = N
         events=no_events(world, worlds),
         balance=zeros(worlds, world.accounts),
     )
+    follow_plans(world, state)
     look_ahead(world, state, fresh=True)
-    # Before the first period nobody had a step in which to file: the schedule is the site's forecast without storage.
+    # Before the first period nobody had a step in which to file: the schedule is the site's forecast without storage,
+    # but for a battery whose plan is known.
     state.schedule_w[:] = state.site_pv_w[:, :HORIZON] - state.site_load_w[:, :HORIZON]
-    state.schedule_w -= state.appliance_w[:, TWIN, :HORIZON]
+    state.schedule_w += (state.battery_w - state.appliance_w)[:, TWIN, :HORIZON]
     return state

@@ -21,10 +21,12 @@ from envs.types import (
     GRID,
     HORIZON,
     HOURS,
+    LIVED,
     PPM,
     REQUESTS,
     TWIN,
     UPPER,
+    Floats,
     Ints,
     Outcome,
     Plan,
@@ -169,13 +171,16 @@ class Scribe:
         drafts = [Draft(Kind.FORECAST, i, 0, [state.period, net_w]) for i, net_w in enumerate(own)]
         estimate = state.operator_net_w[b, :HORIZON].T.astype(np.int64).tolist()
         rows = [list(row) for row in zip(self.addresses, estimate, strict=False)]
-        return [*drafts, Draft(Kind.ESTIMATE, self.eno, 0, [state.period, rows, self._appliances(b, state)])]
+        parts = (self._part(b, state.appliance_w), self._part(b, state.battery_w))
+        return [*drafts, Draft(Kind.ESTIMATE, self.eno, 0, [state.period, rows, *parts])]
 
-    def _appliances(self, b: int, state: State) -> list[list[Any]]:
-        """Demand of vehicles and heat pumps in the estimate, as if without orders, and the rebound of past orders."""
-        demand, rebound = (w[b, :HORIZON].T.astype(np.int64) for w in (state.appliance_w[:, TWIN], state.rebound_w))
-        busy = np.flatnonzero((demand != 0).any(axis=1) | (rebound != 0).any(axis=1))
-        return [[self.addresses[i], demand[i].tolist(), rebound[i].tolist()] for i in busy.tolist()]
+    def _part(self, b: int, ahead_w: Floats) -> list[list[Any]]:
+        """Of the estimate: what vehicles and heat pumps draw, or batteries with a plan give, had there been no orders;
+        and what past orders change in it.
+        """
+        alone, lived = (ahead_w[b, side, :HORIZON].T.astype(np.int64) for side in (TWIN, LIVED))
+        busy = np.flatnonzero((alone != 0).any(axis=1) | (lived != 0).any(axis=1)).tolist()
+        return [[self.addresses[i], alone[i].tolist(), (lived - alone)[i].tolist()] for i in busy]
 
     def _orders(self, b: int, state: State, quotes: Quotes) -> list[Draft]:
         # The schedule filed is the published forecast and, on top, what the battery and the shift add to it.

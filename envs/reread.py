@@ -63,19 +63,21 @@ class Reader:
             raise Impossible("trigger", Kind.ESTIMATE, f"{len(rows)} rows", "one row a site, in their order")
         return self._ahead(own, Kind.FORECAST, OUTLOOK), self._ahead([row[1] for row in rows], Kind.ESTIMATE, HORIZON)
 
-    def appliances(self, block: Sealed) -> Ints:
-        """(1, 2, OUTLOOK, N) W: vehicles' and heat pumps' demand by the operator's estimate, lived and twin.
+    def parts(self, block: Sealed) -> tuple[Ints, Ints]:
+        """(1, 2, OUTLOOK, N) W each, lived and twin, by the operator's estimate: demand of vehicles and heat pumps,
+        output of batteries that follow a plan.
 
         The last period of the outlook is no record's: nothing that is executed again needs it.
         """
-        found = np.zeros((1, 2, OUTLOOK, self.world.sites), np.int64)
-        for address, *columns in only(block, Kind.ESTIMATE, "trigger").body[2]:
-            i = self.index.get(address, self.world.sites)
-            if i >= self.world.sites:
-                raise Impossible("trigger", Kind.ESTIMATE, f"appliances of {address.hex()}", "a site")
-            demand, rebound = self._ahead(columns, Kind.ESTIMATE, HORIZON)[0].T
-            found[0, LIVED, :HORIZON, i], found[0, TWIN, :HORIZON, i] = demand + rebound, demand
-        return found
+        found = np.zeros((2, 1, 2, OUTLOOK, self.world.sites), np.int64)
+        for k, rows in enumerate(only(block, Kind.ESTIMATE, "trigger").body[2:4]):
+            for address, *columns in rows:
+                i = self.index.get(address, self.world.sites)
+                if i >= self.world.sites:
+                    raise Impossible("trigger", Kind.ESTIMATE, f"resources of {address.hex()}", "a site")
+                alone, change = self._ahead(columns, Kind.ESTIMATE, HORIZON)[0].T
+                found[k, 0, LIVED, :HORIZON, i], found[k, 0, TWIN, :HORIZON, i] = alone + change, alone
+        return found[0], found[1]
 
     def _ahead(self, columns: list[list[int]], kind: Kind, periods: int) -> Ints:
         """(1, periods, N) from a list a site."""

@@ -90,6 +90,7 @@ class SiteSettings(Section):
     max_site_share: Annotated[float, Field(gt=0.0, le=1.0)] = 0.15  # of all PV, and of all storage, of the net
     vehicle_share: Fraction = 0.0  # of the loads that get an electric vehicle
     heat_pump_share: Fraction = 0.0  # of the loads that get a heat pump
+    net_storage: Literal["ratings", "profile"] = "ratings"  # what of the net's storages is played
     net_appliances: bool = False  # loads whose profile the net calls a charger's or a heat pump's are played as such
     initial_charge: Fraction = 0.3
     flexible_load_share: Fraction = 0.2
@@ -272,6 +273,11 @@ class Scenario(Section):
         if doubled:
             raise ValueError(f"two orders start in period {min(doubled)}; one a period is allowed")
         return value
+
+    @property
+    def has_plans(self) -> bool:
+        """Whether agents see what a battery's profile plans."""
+        return self.sites.net_storage == "profile"
 
     @property
     def has_vehicles(self) -> bool:

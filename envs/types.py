@@ -50,6 +50,8 @@ class State:
     period: int  # periods since the episode began: the worlds of a batch run in step
     malicious: Ints  # (B, N) index into the cast's behaviours, -1 honest
     charge_wh: Floats  # (B, N) state of charge
+    twin_charge_wh: Floats  # (B, N) of batteries that follow a plan, had no order touched them
+    battery_w: Floats  # (B, 2, OUTLOOK, N) what such batteries will do, > 0 discharges, lived and twin
     need_wh: Floats  # (B, 2, N) what a plugged-in vehicle still needs, lived and twin; 0 when full or away
     leaves: Ints  # (B, N) period in which the vehicle leaves; past when it is away
     warmth_k: Floats  # (B, 2, N) indoor temperature above the set one, lived and twin
@@ -76,16 +78,14 @@ class State:
 
     @property
     def rebound_w(self) -> Floats:
-        """(B, OUTLOOK, N) appliances' demand ahead that is there because of earlier orders; < 0 brought forward."""
-        rebound: Floats = self.appliance_w[:, LIVED] - self.appliance_w[:, TWIN]
-        return rebound
+        """(B, OUTLOOK, N) demand ahead because of earlier orders, also less of batteries' output; < 0 came earlier."""
+        demand_w = self.appliance_w - self.battery_w
+        return np.asarray(demand_w[:, LIVED] - demand_w[:, TWIN])
 
 
 @dataclass
 class Announced:
-    """What is public of a period's stages: in the simultaneous game the last period's, in the staged game this
-    one's.
-    """
+    """What is public of a period's stages: the last period's in the simultaneous game, this one's in the staged."""
 
     cause: Ints  # (B, R)
     direction: Ints  # (B, R)

@@ -1,23 +1,19 @@
 """What does not change during an episode: the feeder, the sites on it, their year of profiles.
 
-Sites are made from the net's own tables: every load is a site; plants and batteries belong to the first sites at
-their bus. A plant or battery above the configured share of all is split into equal ones of several sites, since one
-dominant owner would decide both the market and the consensus.
+Who owns what is made in `envs.sites`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from hashlib import sha256
-from math import ceil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from envs import draws
 from envs.config import SettingsError
 from envs.grid.errors import GridError
 from envs.grid.feeder import Feeder, load_feeder
@@ -25,9 +21,10 @@ from envs.grid.messages import refuse_loops
 from envs.grid.profiles import BORROWED, Profiles, load_profiles
 from envs.grid.routing import Routes, charges_by_distance, reference_distance_pu, routes_of
 from envs.grid.sensitivity import branch_share, reactive_sensitivity, voltage_sensitivity
-from envs.resources import thermostatic, vehicle
+from envs.resources import storage, thermostatic, vehicle
 from envs.resources.site import Equipment
 from envs.settings import MarketSettings, Scenario, load_scenario
+from envs.sites import Site, sites_of
 from envs.types import HOURS, Floats, Ints, Trades
 
 MAX_SITES = 2_000
@@ -74,6 +71,22 @@ class World:
         """Whether any site has a vehicle or a heat pump."""
         return bool(self.equipment.fleet.rated_w.any() or self.equipment.houses.rated_w.any())
 
+    @cached_property
+    def has_plans(self) -> bool:
+        """Whether any battery follows a profile."""
+        return bool(self.equipment.follows.any())
+
+    @cached_property
+    def planned_charge_wh(self) -> Floats:
+        """(days, N) what batteries that follow a profile hold at midnight, had nobody ever ordered anything."""
+        equipment = self.equipment
+        return np.asarray(
+            storage.charges_wh(
+                equipment.plan_w, equipment.capacity_wh, equipment.rated_w, equipment.efficiency, self.days,
+                self.periods_per_day,
+            )
+        )  # fmt: skip
+
     @property
     def accounts(self) -> int:
         """Accounts of money: sites, aggregators, operator, supplier, upper level."""
@@ -91,10 +104,10 @@ class World:
 
     @cached_property
     def fingerprint(self) -> bytes:
-        """SHA-256 of all that a check of the market reads besides the settings: feeder, sites, profiles."""
+        """SHA-256 of all that a check of the market reads besides the settings: feeder, sites, profiles, resources."""
         digest = sha256()
-        arrays = (self.site_bus, self.load_w, self.load_var, self.pv_w, self.pv_rated_w, self.storage_wh)
-        for array in (*_flat(self.feeder.sweep_arrays), *arrays):
+        arrays = (self.site_bus, self.load_w, self.load_var, self.pv_w, self.pv_rated_w)
+        for array in (*_flat(self.feeder.sweep_arrays), *arrays, *_flat(self.equipment)):
             value = np.ascontiguousarray(array)
             digest.update(f"{value.dtype.str}{value.shape}".encode())
             digest.update(value.data)
@@ -125,103 +138,19 @@ def _flat(values: tuple[Any, ...]) -> Iterator[Any]:
             yield value
 
 
-@dataclass
-class _Site:
-    """A site while the tables are being joined."""
-
-    name: str
-    bus: int
-    load: int = -1  # column of its load profile
-    plant: int = -1  # generator whose profile its own plant follows
-    plant_kw: float = 0.0
-    storage_kwh: float = 0.0
-    storage_kw: float = 0.0
-    efficiency: float = 0.95
-    charger_kw: float = 0.0
-    heat_pump_kw: float = 0.0
-    appliance: str = ""  # the net's profile, where the load is nothing but a charger or a heat pump
-
-
-def _sites_of(feeder: Feeder, scenario: Scenario, shapes: int) -> list[_Site]:
-    """Loads first, then the net's plants and batteries on them, then what the configuration adds."""
-    settings = scenario.sites
-    names = zip(feeder.loads.name, feeder.loads.bus, strict=True)
-    sites = [_Site(str(name), int(bus), load=i) for i, (name, bus) in enumerate(names)]
-    limit_kw = settings.max_site_share * float(feeder.generators.p_kw.sum())
-    for g, (bus, kw) in enumerate(zip(feeder.generators.bus, feeder.generators.p_kw, strict=True)):
-        parts = max(1, ceil(kw / limit_kw - 1e-9)) if kw > 0.0 else 0
-        for _ in range(parts):
-            site = _first(sites, int(bus), f"{feeder.generators.name[g]} plant", lambda s: s.plant < 0)
-            site.plant, site.plant_kw = g, float(kw) / parts
-    batteries = feeder.storages
-    limit_kwh = settings.max_site_share * float(batteries.e_max_kwh.sum())
-    for k, (bus, kwh) in enumerate(zip(batteries.bus, batteries.e_max_kwh, strict=True)):
-        parts = max(1, ceil(kwh / limit_kwh - 1e-9)) if kwh > 0.0 else 0
-        for _ in range(parts):
-            owners = [
-                s for s in sites if s.bus == bus and s.plant >= 0 and s.storage_kwh == 0.0
-            ]  # a plant's owner first
-            site = owners[0] if owners else _first(sites, int(bus), f"{batteries.name[k]} site", _without_battery)
-            site.storage_kwh, site.storage_kw = float(kwh) / parts, float(batteries.p_max_kw[k]) / parts
-            site.efficiency = float(batteries.efficiency[k])
-    for order, site in enumerate(
-        _chosen([s for s in sites if s.load >= 0 and s.plant < 0], settings.added_pv_share, 0)
-    ):
-        site.plant, site.plant_kw = order % shapes, settings.added_pv_kwp
-    for site in _chosen([s for s in sites if s.load >= 0 and _without_battery(s)], settings.added_storage_share, 1):
-        site.storage_kwh, site.storage_kw = settings.added_storage_kwh, settings.added_storage_kw
-    for site in sites:
-        site.plant_kw *= settings.pv_scale
-    _add_appliances(sites, feeder, scenario)
-    return sites
-
-
-def _add_appliances(sites: list[_Site], feeder: Feeder, scenario: Scenario) -> None:
-    """Vehicles and heat pumps: the net's own, known by their profiles, and those of the configured shares."""
-    settings = scenario.sites
-    for site in sites if settings.net_appliances else ():
-        profile = str(feeder.loads.profile[site.load]) if site.load >= 0 else ""
-        if profile.startswith(vehicle.PREFIXES):
-            site.appliance, site.charger_kw = profile, float(feeder.loads.p_kw[site.load])
-        elif profile.startswith(thermostatic.PREFIXES):
-            site.appliance, site.heat_pump_kw = profile, float(feeder.loads.p_kw[site.load])
-    homes = [s for s in sites if s.load >= 0 and not s.appliance]
-    for site in _chosen(homes, settings.vehicle_share, 2):
-        site.charger_kw = scenario.vehicle.power_kw
-    for site in _chosen(homes, settings.heat_pump_share, 3):
-        site.heat_pump_kw = scenario.heat_pump.power_kw
-
-
-def _first(sites: list[_Site], bus: int, name: str, free: Callable[[_Site], bool]) -> _Site:
-    """The first site at ``bus`` that is free to own more, or a new one."""
-    for site in sites:
-        if site.bus == bus and free(site):
-            return site
-    sites.append(_Site(name, bus))
-    return sites[-1]
-
-
-def _without_battery(site: _Site) -> bool:
-    return site.storage_kwh == 0.0
-
-
-def _chosen(candidates: list[_Site], share: float, stream: int) -> list[_Site]:
-    """Who gets added equipment: a draw of the scenario alone, so that the spaces do not depend on the seed."""
-    key = np.empty((1, max(1, len(candidates))))
-    draws.uniforms(np.zeros(1, np.uint64), np.zeros(1, np.int64), stream, draws.PLACEMENT, key)
-    order = sorted(range(len(candidates)), key=lambda c: key[0, c])
-    return [candidates[c] for c in order[: round(share * len(candidates))]]
-
-
 def _pv_shapes(feeder: Feeder, profiles: Profiles) -> Floats:
     """Output per rated W, (T, generators); a net without plants borrows the shapes of the lender of profiles."""
     if not len(feeder.generators.p_kw):
         feeder, profiles = load_feeder(BORROWED), load_profiles(BORROWED)
-    rated_w = feeder.generators.p_kw * 1000.0
-    return np.maximum(profiles.pv_p_w, 0) / np.where(rated_w > 0.0, rated_w, 1.0)
+    return _per_rated(profiles.pv_p_w, feeder.generators.p_kw)
 
 
-def _columns(sites: list[_Site], profiles: Profiles, shapes: Floats) -> tuple[Floats, Floats, Floats]:
+def _per_rated(power_w: Ints, rated_kw: Floats) -> Floats:
+    rated_w = rated_kw * 1000.0
+    return np.maximum(power_w, 0) / np.where(rated_w > 0.0, rated_w, 1.0)
+
+
+def _columns(sites: list[Site], profiles: Profiles, shapes: Floats) -> tuple[Floats, Floats, Floats]:
     """Profiles per site: load W, load var, PV W, all (T, N)."""
     load_w, load_var, pv_w = (np.zeros((profiles.periods, len(sites))) for _ in range(3))
     for s, site in enumerate(sites):
@@ -241,10 +170,14 @@ def _path_charges(market: MarketSettings, routes: Routes, reference_pu: float) -
     return np.full(routes.distance_pu.shape, market.network_charge, np.int64)
 
 
-def _equipment(sites: list[_Site], profiles: Profiles, scenario: Scenario) -> Equipment:
+def _equipment(sites: list[Site], profiles: Profiles, scenario: Scenario) -> Equipment:
     """Batteries, vehicles and heat pumps of all sites; the net's own appliances follow their profiles."""
     charger_w = np.array([s.charger_kw for s in sites]) * 1000.0
     pump_w = np.array([s.heat_pump_kw for s in sites]) * 1000.0
+    follows = np.array([s.plan >= 0 for s in sites])
+    plan_w = np.zeros((profiles.periods if follows.any() else 1, len(sites)))
+    for s in np.flatnonzero(follows).tolist():
+        plan_w[:, s] = np.rint(profiles.storage_p_w[:, sites[s].plan] * sites[s].plan_share)
     column = np.full(len(sites), -1, np.int64)
     plugs: list[tuple[Floats, Ints]] = []
     held_w = np.full((profiles.periods if pump_w.any() else 1, len(sites)), np.nan)
@@ -267,6 +200,8 @@ def _equipment(sites: list[_Site], profiles: Profiles, scenario: Scenario) -> Eq
         np.array([s.storage_kwh for s in sites]) * 1000.0,
         np.array([s.storage_kw for s in sites]) * 1000.0,
         np.array([s.efficiency for s in sites]),
+        follows,
+        plan_w,
         scenario.sites.flexible_load_share,
         vehicle.fleet_of(scenario.vehicle, charger_w, column, tables, day),
         thermostatic.houses_of(scenario.heat_pump, pump_w, held_w, day),
@@ -289,11 +224,14 @@ def _build(settings: str, source: str) -> World:
         except ValueError as error:
             raise SettingsError(f"{source}: grid.check = 'messages': {error} (allowed: kernel)") from None
     shapes = _pv_shapes(feeder, profiles)
-    sites = _sites_of(feeder, scenario, shapes.shape[1])
+    planned = profiles.storage_planned & (scenario.sites.net_storage == "profile")
+    sites = sites_of(feeder, scenario, shapes.shape[1], planned)
     if not sites:
         raise SettingsError(f"{source}: grid.net = {scenario.grid.net!r}: a net with at least one load is needed")
     if len(sites) > MAX_SITES:
         raise SettingsError(f"{source}: grid.net = {scenario.grid.net!r}: {len(sites)} sites, allowed are {MAX_SITES}")
+    if planned.any():
+        shapes = np.concatenate([shapes, _per_rated(profiles.storage_pv_w, feeder.storages.p_max_kw)], axis=1)
     load_w, load_var, pv_w = _columns(sites, profiles, shapes)
     rated = np.array([s.plant_kw for s in sites]) * 1000.0
     days = len(load_w) // profiles.periods_per_day

@@ -130,6 +130,7 @@ FIELDS: dict[Kind, tuple[str, ...]] = {
     Kind.FORECAST: ("period uint", "net_w ints"),
     Kind.ESTIMATE: (
         "period uint", "rows [site address, net_w ints]", "appliances [site address, demand_w ints, rebound_w ints]",
+        "batteries [site address, plan_w ints, rebound_w ints]",
     ),
     Kind.CONDITIONS: (
         "roles uints", "least_capacity_w uint", "most_capacity_w uint", "energy_types uint", "buses uint",

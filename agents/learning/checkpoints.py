@@ -24,8 +24,8 @@ from agents.learning.player import LearnedPolicy
 from agents.learning.settings import TrainingSettings, scenario_of
 from envs.actions import action_tables
 from envs.config import Section, SettingsError, validate
-from envs.observe import observation_tables
 from envs.settings import Scenario
+from envs.sights import observation_tables
 
 F32 = NDArray[np.float32]
 CARD, WEIGHTS = "policy.json", "weights.npz"

@@ -21,6 +21,7 @@ def prosumer(view: View) -> None:
     level = (view.price("reference_price") - market.feed_in) / max(market.retail - market.feed_in, 1)
     power = np.where((level < CHEAP) & (view["charge"] < MOST), -1.0, 0.0)
     power = np.where((level > DEAR) & (view["charge"] > LEAST), 1.0, power) * (view["storage_power"] > 0)
+    power = household.heed_plan(view, power)
     view["storage"] = power
     view["storage_plan"] = power
     worth = household.valuation(view, power)

@@ -16,6 +16,7 @@ def prosumer(view: View) -> None:
     """Storage power is need less output, as far as the battery can; what is left is traded at its valuation."""
     room = np.maximum(view["storage_power"], 1e-6)
     power = np.clip((view["load"] - view["pv"]) / room, -1.0, 1.0) * (view["storage_power"] > 0)
+    power = household.heed_plan(view, power)
     view["storage"] = power
     view["storage_plan"] = power
     worth = household.valuation(view, power)

@@ -29,14 +29,14 @@ def equipment_arrays(net: Any, feeder_bus: dict[int, int]) -> dict[str, np.ndarr
         names = [text(value, f"{name} {index}") for index, value in zip(table.index, table.name, strict=True)]
         arrays[f"{prefix}.name"] = np.array(names, dtype=str)
         arrays[f"{prefix}.bus"] = np.array([feeder_bus[int(bus)] for bus in table.bus], dtype=np.int64)
+        profiles = table["profile"] if "profile" in table else [None] * len(table)
+        arrays[f"{prefix}.profile"] = np.array([text(value, "") for value in profiles], dtype=str)
         if name == "storage":
             arrays.update({f"storages.{key}": value for key, value in _storage_ratings(table).items()})
             continue
         scaling = np.asarray(table.scaling, float)
         arrays[f"{prefix}.p_kw"] = np.asarray(table.p_mw, float) * scaling * 1000.0
         arrays[f"{prefix}.q_kvar"] = np.asarray(table.q_mvar, float) * scaling * 1000.0
-        profiles = table["profile"] if "profile" in table else [None] * len(table)
-        arrays[f"{prefix}.profile"] = np.array([text(value, "") for value in profiles], dtype=str)
     return arrays
 
 

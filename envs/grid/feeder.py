@@ -60,6 +60,7 @@ class Storages:
     p_max_kw: np.ndarray  # (storages,) largest charge and discharge power
     e_max_kwh: np.ndarray  # (storages,)
     efficiency: np.ndarray  # (storages,) fraction
+    profile: np.ndarray  # (storages,) name of the profile, "" where the net gives none
 
 
 class SweepArrays(NamedTuple):

@@ -123,7 +123,7 @@ def _live_period(
     # Handing all equipment to a function counts references of every array: only for sites that need it.
     charger_w, pump_w = equipment.fleet.rated_w, equipment.houses.rated_w
     capacity_wh, rated_w, efficiency = equipment.capacity_wh, equipment.rated_w, equipment.efficiency
-    flexible = equipment.flexible
+    flexible, follows = equipment.flexible, equipment.follows
     set_w, shed_ppm, charge_wh = set_points.storage_w, set_points.shed_ppm, stores.charge_wh
     generated, consumed, stored, natural, cut_done, shed_wh, cycled = out[:7]
     nothing = stores.need_wh[0, :, 0]
@@ -140,6 +140,8 @@ def _live_period(
                 twin = site.appliances_w(equipment, row, i, need[TWIN], warmth[TWIN], set_points, b)
             flows = site.Flows(truth_pv[b, 0, i], demand - own_shed, set_w[b, i], charging, heating)
             alone_w = flows.output - flows.use + flows.battery - twin[0] - twin[1]
+            if follows[i]:
+                alone_w += site.planned_w(equipment, row, i, stores.twin_charge_wh[b, i]) - flows.battery
             natural[b, i] = np.int64(np.rint(alone_w * HOURS))
             # The operator's cut is switched remotely: nobody can refuse it.
             flows, cut_w = site.cut_by_force(cut_wh[b, i] / HOURS, flows)
@@ -164,6 +166,7 @@ def _live_period(
             charge_wh[b, i] = storage.advance_wh(charge_wh[b, i], capacity_wh[i], flows.battery, efficiency[i])
             if appliances:
                 _advance_appliances(b, i, equipment, stores, row, period, last, flows, twin, out)
+    site.advance_twins(equipment, first_row, stores)
 
 
 @njit(cache=True)

@@ -181,6 +181,13 @@ def _appliances(world: World, state: State, fresh: bool) -> None:
     state.operator_net_w -= state.appliance_w[:, TWIN]
 
 
+def plan_batteries(world: World, state: State) -> None:
+    """What batteries that follow a plan will do: it is the net's, so the operator's estimate has it as the sites do."""
+    first_row = state.day * world.periods_per_day + state.period
+    whole_site.plans_ahead(world.equipment, first_row, whole_site.stores_of(state), state.battery_w)
+    state.operator_net_w += state.battery_w[:, TWIN]
+
+
 def look_ahead(world: World, state: State, fresh: bool) -> None:
     """Fill the state's truths and forecasts for ``state.period`` … + OUTLOOK - 1; forecasts are whole W.
 
@@ -197,6 +204,8 @@ def look_ahead(world: World, state: State, fresh: bool) -> None:
     )  # fmt: skip
     if world.has_appliances:
         _appliances(world, state, fresh)
+    if world.has_plans:
+        plan_batteries(world, state)
 
 
 def published_w(state: State) -> Ints:

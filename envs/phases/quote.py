@@ -70,27 +70,33 @@ def offer(world: World, stage: Stage, action: Floats) -> None:
 
 
 @njit(cache=True)
-def _of_appliances(equipment, way, periods, b, i, period, first, rebound, set_points, stores):
-    """W by which vehicle and heat pump can move the injection for the event, less the rebound that is there."""
+def _of_appliances(equipment, way, periods, b, i, period, first, set_points, stores):
+    """W by which vehicle and heat pump can move the injection for the event."""
     car, house = site.appliance_range_w(
         equipment, way, periods, first + period, period, b, i, stores.need_wh[b, LIVED, i], stores.leaves[b, i],
         stores.warmth_k[b, LIVED, i], set_points,
     )  # fmt: skip
+    return car + house
+
+
+@njit(cache=True)
+def _rebound(rebound, way, periods, b, i):
+    """W of an order in that direction that only make up for the rebound of earlier ones, the most of all periods."""
     against = 0.0
     for h in range(periods):
         against = max(against, rebound[b, h, i] * way)
-    return car + house - against
+    return against
 
 
 @njit(cache=True)
 def _schedule(site_pv, site_load, b, i, charge, capacity_wh, rated_w, efficiency, plan_w, shift_w, demand_w, out):
     """File the own forecast with the storage plan, as long as the battery can follow it.
 
-    ``demand_w`` (OUTLOOK,) is what the appliances would draw had no order touched them.
+    ``demand_w`` (OUTLOOK,) is what the appliances, and a battery that follows a plan, would draw had no order touched
+    them.
     """
     for h in range(out.shape[1]):
-        lowest, highest = storage.limits_w(charge, capacity_wh, rated_w, efficiency, 1)
-        power = min(max(plan_w, lowest), highest)
+        power = storage.planned_w(plan_w, charge, capacity_wh, rated_w, efficiency)
         charge = storage.advance_wh(charge, capacity_wh, power, efficiency)
         out[b, h, i] = site_pv[b, h + 1, i] - site_load[b, h + 1, i] + power + shift_w - demand_w[h + 1]
 
@@ -98,20 +104,21 @@ def _schedule(site_pv, site_load, b, i, charge, capacity_wh, rated_w, efficiency
 @njit(cache=True)
 def _quote(
     action, direction, duration, baseline, live, rebound, seed, episode, first, rows, period, site_pv, site_load,
-    equipment, stores, capacity_w, set_points, quantity, block_wh, block_price, schedule,
+    equipment, stores, battery_w, capacity_w, set_points, quantity, block_wh, block_price, schedule,
 ):  # fmt: skip
     demand = np.zeros(OUTLOOK)
     # Handing all equipment to a function counts references of every array: only for sites that need it.
     charger_w, pump_w = equipment.fleet.rated_w, equipment.houses.rated_w
     capacities_wh, ratings_w, efficiencies = equipment.capacity_wh, equipment.rated_w, equipment.efficiency
     charges_wh, powers_w, shed_ppm = stores.charge_wh, set_points.storage_w, set_points.shed_ppm
-    flexible = equipment.flexible
+    flexible, follows = equipment.flexible, equipment.follows
     for b in range(quantity.shape[0]):
         for i in range(quantity.shape[1]):
             a = action[b, i]
             charge, capacity_wh, rated_w, efficiency = charges_wh[b, i], capacities_wh[i], ratings_w[i], efficiencies[i]
-            lowest, highest = storage.limits_w(charge, capacity_wh, rated_w, efficiency, 1)
-            power = min(max(a[STORAGE] * rated_w, lowest), highest)
+            power = storage.planned_w(a[STORAGE] * rated_w, charge, capacity_wh, rated_w, efficiency)
+            if follows[i]:
+                power = site.planned_w(equipment, first[b] + period, i, charge)
             powers_w[b, i] = power
             appliances, charging, heating = charger_w[i] > 0.0 or pump_w[i] > 0.0, 0.0, 0.0
             if appliances:
@@ -130,15 +137,15 @@ def _quote(
                 if way == 0:
                     continue
                 periods = duration[b, r]
-                lowest, highest = storage.limits_w(charge, capacity_wh, rated_w, efficiency, periods)
+                battery = storage.range_w(way, periods, charge, capacity_wh, rated_w, efficiency, power)
+                if follows[i]:
+                    battery = site.battery_range_w(equipment, way, periods, first[b] + period, i, charge, power)
                 shed = shed_ppm[b, i] / PPM
-                reach, claimed = site.range_w(
-                    way, periods, b, i, live, site_pv, site_load, flexible, shed, power, lowest, highest
-                )
+                reach, claimed = site.range_w(way, periods, b, i, live, site_pv, site_load, flexible, shed, battery)
                 if appliances and reach >= 0.0:
-                    reach += _of_appliances(
-                        equipment, way, periods, b, i, period, first[b], rebound, set_points, stores
-                    )
+                    reach += _of_appliances(equipment, way, periods, b, i, period, first[b], set_points, stores)
+                if appliances or follows[i]:
+                    reach -= _rebound(rebound, way, periods, b, i)
                 total = np.int64(np.floor(max(reach - claimed, 0.0) * a[FLEX_SHARE] * HOURS))
                 block_wh[b, r, i, 0] = total // 2
                 block_wh[b, r, i, 1] = total - total // 2
@@ -153,6 +160,9 @@ def _quote(
                     stores.leaves[b, i], stores.warmth_k[b, TWIN, i], set_points, demand,
                 )  # fmt: skip
             plan_w, shift_w = a[STORAGE_PLAN] * rated_w, a[SCHEDULE_SHIFT] * capacity_w[i]
+            if follows[i]:
+                plan_w, capacity_wh = 0.0, 0.0
+                demand -= battery_w[b, TWIN, :, i]
             _schedule(
                 site_pv, site_load, b, i, after, capacity_wh, rated_w, efficiency, plan_w, shift_w, demand, schedule
             )
@@ -226,7 +236,7 @@ def quote(world: World, state: State, stage: Stage, action: Floats) -> Quotes:
     _quote(
         action, stage.direction, stage.duration, stage.baseline_w, stage.live_w, state.rebound_w, state.seed,
         state.episode, state.day * world.periods_per_day, len(world.load_w), state.period, state.site_pv_w,
-        state.site_load_w, world.equipment, site.stores_of(state), world.capacity_w, site.set_points_of(quotes),
-        quotes.quantity_wh, quotes.block_wh, quotes.block_price, quotes.schedule_w,
+        state.site_load_w, world.equipment, site.stores_of(state), state.battery_w, world.capacity_w,
+        site.set_points_of(quotes), quotes.quantity_wh, quotes.block_wh, quotes.block_price, quotes.schedule_w,
     )  # fmt: skip
     return quotes

@@ -84,10 +84,14 @@ def _composite(world: World, state: State, trades: Trades, verdict: Verdict) -> 
     return np.where(score.defined, score.score_ppm, state.score_ppm)
 
 
-def remember_set_points(state: State, quotes: Quotes, verdict: Verdict) -> None:
-    """Keep what battery, vehicle and heat pump do by themselves; a period with an order does not show it."""
+def remember_set_points(world: World, state: State, quotes: Quotes, verdict: Verdict) -> None:
+    """Keep what battery, vehicle and heat pump do by themselves; a period with an order does not show it.
+
+    What a battery does that follows a plan is known without: it has no set point to remember.
+    """
     free = orders_now(state.events, state.period, verdict.storage_wh.shape[1])[0] == 0.0
-    state.last_storage_w = np.where(free, verdict.storage_wh / HOURS, state.last_storage_w)
+    decides = free & ~world.equipment.follows
+    state.last_storage_w = np.where(decides, verdict.storage_wh / HOURS, state.last_storage_w)
     state.hold_ppm = np.where(free, quotes.hold_ppm, state.hold_ppm)
     state.heat_ppm = np.where(free, quotes.heat_ppm, state.heat_ppm)
 

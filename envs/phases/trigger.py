@@ -56,6 +56,7 @@ def expected_injection(world: World, state: State) -> Floats:
     row %= len(world.load_w)
     # (B, HORIZON, N) what the operator expects to flow at the site
     activity = world.pv_w[row] + world.load_w[row] + state.appliance_w[:, TWIN, :HORIZON]
+    activity += abs(state.battery_w[:, TWIN, :HORIZON])
     _baseline(
         state.schedule_w, state.operator_net_w, activity, state.last_storage_w, state.baseline_fixed,
         state.baseline_w, BASELINES.index(market.baseline), market.baseline_tolerance, out,
@@ -155,7 +156,8 @@ def open_period(world: World, state: State, last_period: int) -> Stage:
         last_period: periods in the episode; no event outlasts it.
     """
     stage = silent_stage(world, expected_injection(world, state), live_orders(world, state))
-    if world.has_appliances:  # a site that has an order makes up for its rebound, the others live through theirs
+    # A site that has an order makes up for its rebound, the others live through theirs.
+    if world.has_appliances or world.has_plans:
         stage.expected_w = stage.baseline_w - np.where(stage.live_w != 0.0, 0.0, state.rebound_w[:, :HORIZON])
     longest = np.full(
         len(state.seed), min(world.scenario.market.max_event_periods, last_period - state.period), np.int64

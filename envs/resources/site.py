@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
 from numba import njit
 
-from envs.resources import load, photovoltaic, thermostatic, vehicle
+from envs.resources import load, photovoltaic, storage, thermostatic, vehicle
 from envs.resources.thermostatic import Houses
 from envs.resources.vehicle import Fleet
-from envs.types import PPM, Floats, Ints, Quotes, State
+from envs.types import LIVED, PPM, Bools, Floats, Ints, Quotes, State
 
 
 class Equipment(NamedTuple):
@@ -23,6 +24,8 @@ class Equipment(NamedTuple):
     capacity_wh: Floats  # (N,) of batteries, 0 = none
     rated_w: Floats  # (N,) of batteries
     efficiency: Floats  # (N,) of batteries, one way
+    follows: Bools  # (N,) whose battery follows a plan
+    plan_w: Floats  # (T, N) that plan, > 0 discharges; one empty row where nobody follows one
     flexible: float  # share of a load that can be put off
     fleet: Fleet
     houses: Houses
@@ -42,6 +45,7 @@ class Stores(NamedTuple):
     """What the sites' resources hold at the moment."""
 
     charge_wh: Floats  # (B, N) of batteries
+    twin_charge_wh: Floats  # (B, N) of batteries that follow a plan, had no order touched them
     need_wh: Floats  # (B, 2, N) what a plugged-in vehicle still needs, lived and twin; 0 when full or away
     leaves: Ints  # (B, N) period in which the vehicle leaves; past when it is away
     warmth_k: Floats  # (B, 2, N) indoor temperature above the set one, lived and twin
@@ -58,7 +62,7 @@ class SetPoints(NamedTuple):
 
 def stores_of(state: State) -> Stores:
     """The state's arrays themselves, not copies: kernels advance them in place."""
-    return Stores(state.charge_wh, state.need_wh, state.leaves, state.warmth_k)
+    return Stores(state.charge_wh, state.twin_charge_wh, state.need_wh, state.leaves, state.warmth_k)
 
 
 def set_points_of(quotes: Quotes) -> SetPoints:
@@ -143,11 +147,58 @@ def appliance_range_w(equipment, way, periods, row, t, b, i, need_wh, leaves, wa
 
 
 @njit(cache=True)
-def range_w(way, periods, b, i, live, site_pv, site_load, flexible, shed, set_w, lowest, highest):
+def planned_w(equipment, row, i, charge_wh):
+    """What the battery of a site that follows a plan does in a profile row, from this charge."""
+    plan_w = equipment.plan_w[row % equipment.plan_w.shape[0], i]
+    return storage.planned_w(plan_w, charge_wh, equipment.capacity_wh[i], equipment.rated_w[i], equipment.efficiency[i])
+
+
+@njit(cache=True)
+def plans_ahead(equipment, first_row, stores, out):
+    """Fill ``out`` (B, 2, n, N): what batteries that follow a plan do from profile row ``first_row`` (B,) on; whole W.
+
+    Lived and twin, from the charge that each has now.
+    """
+    for b in range(out.shape[0]):
+        for i in range(out.shape[3]):
+            if not equipment.follows[i]:
+                continue
+            for side in range(out.shape[1]):
+                charge_wh = stores.charge_wh[b, i] if side == LIVED else stores.twin_charge_wh[b, i]
+                for h in range(out.shape[2]):
+                    power = planned_w(equipment, first_row[b] + h, i, charge_wh)
+                    charge_wh = storage.advance_wh(charge_wh, equipment.capacity_wh[i], power, equipment.efficiency[i])
+                    out[b, side, h, i] = np.rint(power)
+
+
+@njit(cache=True)
+def advance_twins(equipment, row, stores):
+    """Charge of the twins after the period of profile row ``row`` (B,): they followed their plan."""
+    for b in range(stores.twin_charge_wh.shape[0]):
+        for i in range(stores.twin_charge_wh.shape[1]):
+            if equipment.follows[i]:
+                power = planned_w(equipment, row[b], i, stores.twin_charge_wh[b, i])
+                stores.twin_charge_wh[b, i] = storage.advance_wh(
+                    stores.twin_charge_wh[b, i], equipment.capacity_wh[i], power, equipment.efficiency[i]
+                )
+
+
+@njit(cache=True)
+def battery_range_w(equipment, way, periods, row, i, charge_wh, set_w):
+    """Adjustable W of a site's battery for the whole event, around its plan or around its set point."""
+    capacity_wh, rated_w, efficiency = equipment.capacity_wh[i], equipment.rated_w[i], equipment.efficiency[i]
+    if equipment.follows[i]:
+        return storage.range_beside_plan_w(
+            way, equipment.plan_w, row, periods, i, charge_wh, capacity_wh, rated_w, efficiency
+        )
+    return storage.range_w(way, periods, charge_wh, capacity_wh, rated_w, efficiency, set_w)
+
+
+@njit(cache=True)
+def range_w(way, periods, b, i, live, site_pv, site_load, flexible, shed, battery_w):
     """Adjustable W of a site without its appliances for the whole event, and what running orders claim of it.
 
-    ``lowest`` and ``highest`` are what the battery can hold for the event. (-1, 0) where a running order goes the other
-    way: one site cannot serve both.
+    ``battery_w`` is the battery's part. (-1, 0) where a running order goes the other way: one site cannot serve both.
     """
     claimed = 0.0
     ahead = site_pv[b, 0, i] if way < 0 else load.range_up_w(site_load[b, 0, i], flexible, shed)
@@ -158,8 +209,8 @@ def range_w(way, periods, b, i, live, site_pv, site_load, flexible, shed, set_w,
         expected = site_pv[b, h, i] if way < 0 else load.range_up_w(site_load[b, h, i], flexible, shed)
         ahead = min(ahead, expected)
     if way < 0:
-        return photovoltaic.range_down_w(ahead) + max(set_w - lowest, 0.0), claimed
-    return ahead + max(highest - set_w, 0.0), claimed
+        return photovoltaic.range_down_w(ahead) + battery_w, claimed
+    return ahead + battery_w, claimed
 
 
 @njit(cache=True)

@@ -15,7 +15,7 @@ from pettingzoo.test import (
 )
 
 from envs import energy_market_v0 as market
-from envs.observe import LIMIT
+from envs.sights import LIMIT
 
 SCENARIOS = ["tiny", "rural_day"]
 AGENTS = {"tiny": (6, 2), "rural_day": (31, 4)}

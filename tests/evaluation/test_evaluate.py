@@ -119,7 +119,7 @@ def test_a_checkpoint_of_the_other_game_is_refused_unless_asked_for(tmp_path, ca
     from agents.learning.checkpoints import save_policy
     from agents.learning.settings import load_training, scenario_of
     from envs.actions import action_tables
-    from envs.observe import observation_tables
+    from envs.sights import observation_tables
 
     training = load_training("tiny")
     scenario = scenario_of(training)

@@ -12,8 +12,8 @@ import pytest
 from agents.learning.networks import Actor
 from agents.learning.settings import TrainingSettings, load_training
 from envs.actions import action_tables
-from envs.observe import observation_tables
 from envs.settings import Scenario, load_scenario
+from envs.sights import observation_tables
 
 ROOT = Path(__file__).resolve().parents[2]
 Train = Callable[..., "subprocess.CompletedProcess[str]"]

@@ -8,8 +8,8 @@ from agents import household, leadership
 from agents.policy import rule_policy
 from envs.actions import action_tables
 from envs.games.subsidy_leader import SubsidyLeader
-from envs.observe import observation_tables
 from envs.settings import load_scenario
+from envs.sights import observation_tables
 from tests.envs.play import OFF, by_rules, core_of, episode
 
 TINY = load_scenario("tiny")

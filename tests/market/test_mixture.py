@@ -5,8 +5,8 @@ import pytest
 
 from agents.policy import make_policies, rule_policy
 from envs.config import SettingsError
-from envs.observe import observation_tables
 from envs.settings import load_scenario
+from envs.sights import observation_tables
 
 TINY = load_scenario("tiny")
 

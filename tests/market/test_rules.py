@@ -7,8 +7,8 @@ from agents.policy import rule_policy
 from envs import plugins
 from envs.actions import action_tables
 from envs.games.procurement import Procurement
-from envs.observe import observation_tables
 from envs.settings import load_scenario
+from envs.sights import observation_tables
 from tests.envs.play import OFF, by_rules, core_of, episode
 
 SEEDS = (0, 1)
