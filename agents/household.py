@@ -64,9 +64,23 @@ def offer_flexibility(view: View) -> None:
     up, down = _waits(view), _preheats(view)
     free_up = _covers_first_block(up, sites.flexible_load_share * view["load"] + view["storage_power"])
     free_down = _covers_first_block(down, view["pv"] + view["storage_power"])
-    view["flex_price_up"] = np.where(free_up, 0.0, dear)
+    first_up = np.where(free_up, 0.0, dear)
+    step = np.where(free_up | free_down, dear, sites.degradation_price)
+    if view.scenario.has_feeding:
+        back = _fed_back(view)
+        feeds, others = view["vehicle_feed"], up + sites.flexible_load_share * view["load"] + view["storage_power"]
+        first_up = np.where(feeds > others, np.maximum(first_up, back), first_up)
+        step = np.where(feeds > 0.0, np.maximum(step, back - first_up), step)
+    view["flex_price_up"] = first_up
     view["flex_price_down"] = np.where(free_down, 0.0, market.feed_in)
-    view["flex_step"] = np.where(free_up | free_down, dear, sites.degradation_price)
+    view["flex_step"] = step
+
+
+def _fed_back(view: View) -> float:
+    """What a kWh costs that a vehicle feeds in: bought again with its losses, wear both ways, less the feed-in."""
+    market, efficiency = view.market, view.scenario.vehicle.efficiency
+    again = (market.retail + market.network_charge) / efficiency**2
+    return float(again + 2.0 * view.scenario.sites.degradation_price - market.feed_in)
 
 
 def _waits(view: View) -> np.ndarray:

@@ -7,7 +7,10 @@ import sys
 from envs.columns import Column
 from envs.config import SettingsError
 from envs.energy_market_v0 import tables
+from envs.resources.site import RESOURCES
+from envs.types import DOWN, UP
 
+SETTLED = " (in the payments already)"
 ROLES = ("prosumer", "aggregator", "eno")
 HEAD = """# Action and observation spaces
 
@@ -27,6 +30,18 @@ def _table(columns: list[Column]) -> list[str]:
     return lines
 
 
+def _resources() -> list[str]:
+    """What each resource declares."""
+    lines = ["| resource | state | set points | range | cost |", "| --- | --- | --- | --- | --- |"]
+    for name, resource in RESOURCES.items():
+        ways = [text for way, text in ((UP, "more injection"), (DOWN, "less injection")) if way in resource.range_w]
+        costs = [f"{c.unit} `{c.name}` × `{c.price}`{SETTLED if c.settled else ''}" for c in resource.costs]
+        cells = (resource.state, [column.name for column in resource.actions])
+        state, actions = (", ".join(f"`{each}`" for each in cell) or "–" for cell in cells)
+        lines.append(f"| `{name}` | {state} | {actions} | {', '.join(ways)} | {'; '.join(costs)} |")
+    return lines
+
+
 def markdown(name: str) -> str:
     """The whole page for a scenario."""
     found = tables(name)
@@ -34,6 +49,7 @@ def markdown(name: str) -> str:
     for role in ROLES:
         for kind, title in (("actions", "acts"), ("observations", "sees")):
             lines += [f"## {role} {title}", "", *_table(found[kind][role]), ""]
+    lines += ["## What resources declare", "", *_resources(), ""]
     return "\n".join(lines)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from envs.config import Fraction, NotNegative, Positive, Price, Section
 
@@ -26,6 +26,15 @@ class VehicleSettings(Section):
     arrival_spread_h: Annotated[float, Field(ge=0.0, le=4.0)] = 1.5
     departure_spread_h: Annotated[float, Field(ge=0.0, le=4.0)] = 0.75
     missing_price: Price = 1_500_000  # per kWh that the driver misses at departure
+    discharge_kw: NotNegative = 0.0  # fed into the grid, where an order asks for it; 0 never does
+    least_charge: Fraction = 0.2  # of the battery: below it a vehicle is not discharged
+    return_share: Annotated[float, Field(gt=0.0, le=1.0)] = 0.5  # of its power, to be full in time after feeding in
+
+    @model_validator(mode="after")
+    def _within_the_charger(self) -> VehicleSettings:
+        if self.discharge_kw > self.power_kw:
+            raise ValueError(f"discharge_kw must be at most power_kw ({self.power_kw:g})")
+        return self
 
 
 class HeatPumpSettings(Section):

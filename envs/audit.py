@@ -204,6 +204,7 @@ class Market:
             missing_wh=nothing,
             outside_mkh=nothing,
             owed_wh=nothing,
+            fed_wh=nothing,
             flow_wh=np.array([flow], np.int64),
             technical_loss_wh=np.array([technical], np.int64),
             voltage_pu=floats[0],

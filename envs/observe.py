@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from envs.resources import site
+from envs.resources import site, vehicle
 from envs.resources.site import SetPoints
 from envs.sights import LIMIT, observation_tables, public_columns
 from envs.types import GRID, HORIZON, HOURS, LIVED, PPM, UPPER, Announced, Stage, State
@@ -130,7 +130,8 @@ class Observer:
         world = self.world
         names = [column.name for column in self.tables["prosumer"]]
         places = tuple(
-            names.index(name) if name in names else -1 for name in ("load", "net_1h", "net_2h", "vehicle", "heat_pump")
+            names.index(name) if name in names else -1
+            for name in ("load", "net_1h", "net_2h", "vehicle", "vehicle_feed", "heat_pump")
         )
         alone = SetPoints(state.last_storage_w, *(np.zeros_like(state.leaves) for _ in range(3)))
         _appliances(
@@ -230,7 +231,7 @@ def _site(
 
 @njit(cache=True)
 def _appliances(equipment, alone, stores, ahead_w, capacity, row, period, places, out):
-    load_at, one_h, two_h, car, house = places
+    load_at, one_h, two_h, car, feed, house = places
     per_day, band_k = equipment.fleet.periods_per_day, equipment.houses.band_k
     for b in range(out.shape[0]):
         for i in range(out.shape[1]):
@@ -246,6 +247,9 @@ def _appliances(equipment, alone, stores, ahead_w, capacity, row, period, places
                 out[b, i, car] = charging * scale
                 out[b, i, car + 1] = need_wh * scale / 8.0
                 out[b, i, car + 2] = max(stores.leaves[b, i] - period, 0) / per_day
+            if feed >= 0 and equipment.fleet.rated_w[i] > 0.0:
+                left = stores.leaves[b, i] - period
+                out[b, i, feed] = vehicle.feed_range_w(equipment.fleet, i, 1, need_wh, charging, left) * scale
             if house >= 0:
                 out[b, i, house] = heating * scale
                 out[b, i, house + 1] = equipment.houses.rated_w[i] * scale

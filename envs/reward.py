@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from envs.resources import load, storage, thermostatic, vehicle
+from envs.resources.base import Cost
+from envs.resources.site import RESOURCES
+from envs.settings import Scenario
 from envs.types import HOURS, PPM, Energy, Floats, Payments, Plan
 from envs.world import World
 
@@ -23,19 +25,22 @@ def violations(world: World, voltage_pu: Floats, loading: Floats) -> tuple[Float
     return beyond.sum(axis=1) * HOURS, over.sum(axis=1) * HOURS
 
 
+def price_of(scenario: Scenario, cost: Cost) -> int:
+    """A cost's price, found by its section and key of the settings."""
+    section, key = cost.price.split(".")
+    return int(getattr(getattr(scenario, section), key))
+
+
 def own_costs(world: World, energy: Energy) -> Floats:
-    """(B, N) currency: what living the period cost the sites beyond transfers, resource by resource.
+    """(B, N) currency: what living the period cost the sites beyond transfers, by what their resources declare.
 
     With the episode's last period comes what put-off charging and heating will still have to be bought for.
     """
-    scenario = world.scenario
-    cost = storage.cost(energy.cycled_wh, scenario.sites.degradation_price)
-    cost = cost + load.cost(energy.shed_wh, scenario.sites.discomfort_price)
-    if world.has_appliances:
-        cost = cost + vehicle.cost(energy.missing_wh, scenario.vehicle.missing_price)
-        cost = cost + thermostatic.cost(energy.outside_mkh, scenario.heat_pump.discomfort_price)
-        cost = cost + energy.owed_wh * (scenario.market.retail + scenario.market.network_charge)
-    currency: Floats = cost / (1000.0 * PPM)
+    market = world.scenario.market
+    total = energy.owed_wh * (market.retail + market.network_charge)
+    for cost in (cost for resource in RESOURCES.values() for cost in resource.costs if not cost.settled):
+        total = total + cost.of(cost.amount(energy), price_of(world.scenario, cost))
+    currency: Floats = total / (1000.0 * PPM)
     return currency
 
 

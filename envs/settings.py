@@ -285,6 +285,11 @@ class Scenario(Section):
         return self.sites.net_appliances or self.sites.vehicle_share > 0.0
 
     @property
+    def has_feeding(self) -> bool:
+        """Whether vehicles may feed into the grid."""
+        return self.has_vehicles and self.vehicle.discharge_kw > 0.0
+
+    @property
     def has_heat_pumps(self) -> bool:
         """Whether agents see and set a heat pump."""
         return self.sites.net_appliances or self.sites.heat_pump_share > 0.0

@@ -68,6 +68,8 @@ def prosumer_columns(scenario: Scenario) -> list[Column]:
         columns += storage.PLAN_OBSERVATIONS
     if scenario.has_vehicles:
         columns += vehicle.OBSERVATIONS
+    if scenario.has_feeding:
+        columns += vehicle.FEED_OBSERVATIONS
     if scenario.has_heat_pumps:
         columns += thermostatic.OBSERVATIONS
     return columns

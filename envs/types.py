@@ -142,8 +142,7 @@ class Stage:
     def measured_against(self, request: int) -> Floats:
         """(B, HORIZON, N) what an order of the request is measured against.
 
-        The rebound of an earlier order counts against the seller: putting it off again is no delivery, and neither is
-        living through it where less injection was ordered.
+        An earlier order's rebound counts against the seller: no delivery is putting it off again, or living through it.
         """
         if self.expected_w is self.baseline_w:
             return self.baseline_w
@@ -256,11 +255,12 @@ class Energy:
     available_wh: Ints  # (B, N) what the sun allowed to generate
     cut_wh: Ints  # (B, N) what the cut of last resort took (sign of injection)
     shed_wh: Ints  # (B, N) load put off
-    cycled_wh: Ints  # (B, N) charged + discharged
+    cycled_wh: Ints  # (B, N) charged + discharged, of batteries
     vehicle_wh: Ints  # (B, N) of the consumption, vehicles' charging
     heat_wh: Ints  # (B, N) of the consumption, heat pumps'
     missing_wh: Ints  # (B, N) what vehicles that leave at the end of the period miss
     outside_mkh: Ints  # (B, N) indoor temperature outside the comfort band, mK·h
+    fed_wh: Ints  # (B, N) of the storage, what vehicles fed in
     owed_wh: Ints  # (B, N) in the episode's last period: what is still to be bought for what was put off
     reactive_varh: Ints  # (B, N) what the inverter gave, > 0 into the grid
     flow_wh: Ints  # (B,) through the transformer into this grid, < 0 when it feeds back

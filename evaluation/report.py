@@ -20,7 +20,7 @@ from evaluation.comparison import Comparison, heading, meanings, tables_of
 from evaluation.event_table import event_tables
 from evaluation.figures import pictures
 from evaluation.figures.style import time_of
-from evaluation.measures import METRICS
+from evaluation.measures import METRICS, Metric
 from evaluation.measures.grid import completion_by_cause
 from evaluation.misconduct import charges, consequences, honest_twin
 from evaluation.paths import path_tables
@@ -34,6 +34,7 @@ SUMMARY_GROUPS = {
     "events": "Events and demand response",
     "grid": "Grid",
     "trade": "Trade among peers",
+    "resources": "Resources and what they cost their owners",
     "money": "Money at the end of the run",
     "credit": "Credit",
     "conduct": "Conduct",
@@ -155,8 +156,13 @@ def _verdicts(study: Study) -> list[tuple[str, list[str]]]:
     return list(found.items())
 
 
+def _exists(study: Study, metric: Metric) -> bool:
+    """Whether any part has such a number."""
+    return any(value is not None for part in study.parts for value in part.values[metric.name])
+
+
 def _summary(study: Study) -> list[tuple[str, list[Row]]]:
-    chosen = summary_metrics()
+    chosen = [m for m in summary_metrics() if m.group != "resources" or _exists(study, m)]
     groups = [(title, [_row(study, m) for m in chosen if m.group == group]) for group, title in SUMMARY_GROUPS.items()]
     return [(title, rows) for title, rows in groups if rows]
 

@@ -28,6 +28,7 @@ from evaluation.daybook import DayBook, Diary
 from evaluation.ledger_figures import read_daybook
 from evaluation.measures import differing_figures
 from evaluation.playing import periods
+from evaluation.resource_log import ResourceLog
 from ledger.verify import ChainVerdict, verify_file
 
 HOOKS = ("quote", "deliver", "meter", "forge", "misstate", "equivocate", "jump")
@@ -66,6 +67,7 @@ class Truth:
     apart_pu: dict[int, Floats]  # event → (dispatches,) nodes' voltages from the power flow's, 0 where it checks alone
     converged: Bools  # (T,)
     rewards: dict[str, Floats]  # role → (T, agents)
+    resources: dict[str, Ints]  # (N,) by what resources did, see `evaluation.resource_log`
 
 
 @dataclass
@@ -111,11 +113,13 @@ def play(job: Job) -> RunResult:
     malicious, day = core.state.malicious[0].copy(), int(core.state.day[0])
     diary = Diary(world, day)
     real, natural, available, converged = [], [], [], []
+    log = ResourceLog(world.sites)
     nodal: dict[int, Ints] = {}
     apart: dict[int, Floats] = {}
     rewards: dict[str, list[Floats]] = {role: [] for role in core.agents}
     for trace in periods(core, policies, job.game):
         diary.write(trace)
+        log.write(trace)
         energy = trace.energy
         nodal |= nodal_prices(trace)
         for r in np.flatnonzero(trace.stage.cause[0]).tolist():
@@ -135,6 +139,7 @@ def play(job: Job) -> RunResult:
         apart,
         np.array(converged),
         {role: np.stack(values) for role, values in rewards.items()},
+        log.sums,
     )
     book = diary.close()
     chain = None if job.ledger is None or unfinished is None else _chain(world, book, unfinished, job.ledger)

@@ -28,6 +28,7 @@ class _Registers(NamedTuple):
     missing_wh: Ints
     outside_mkh: Ints
     owed_wh: Ints
+    fed_wh: Ints
 
 
 def enter_events(state: State, stage: Stage, ordered_wh: Ints, member: Ints, award_price: Ints) -> None:
@@ -87,7 +88,7 @@ def orders_now(events: Events, period: int, sites: int) -> tuple[Floats, Ints]:
 
 
 @njit(cache=True)
-def _follow(way, target, fraction, car, house, lowest, highest, reach, flows):
+def _follow(way, target, fraction, car, fed, house, lowest, highest, reach, flows):
     """(flows, load put off by order) of a site that carries out ``fraction`` of what it lacks of its ``target``."""
     output, use, battery, charging, heating = flows
     change = (target - (output - use + battery - charging - heating)) * fraction
@@ -95,7 +96,7 @@ def _follow(way, target, fraction, car, house, lowest, highest, reach, flows):
         return flows, 0.0
     if way < 0:
         return site.lower_injection(-change, car, house, lowest, flows), 0.0
-    return site.raise_injection(change, car, house, highest, reach, flows)
+    return site.raise_injection(change, car, fed, house, highest, reach, flows)
 
 
 @njit(cache=True)
@@ -106,7 +107,7 @@ def _advance_appliances(b, i, equipment, stores, row, period, last, flows, twin,
         need, warmth = site.appliances_after(equipment, row, i, need, warmth, charging, heating)
         stores.need_wh[b, side, i], stores.warmth_k[b, side, i] = need, warmth
     need, warmth, leaves = stores.need_wh[b, LIVED, i], stores.warmth_k[b, LIVED, i], stores.leaves[b, i]
-    out.vehicle_wh[b, i] = np.int64(np.rint(flows.charging * HOURS))
+    out.vehicle_wh[b, i] = np.int64(np.rint(max(flows.charging, 0.0) * HOURS))
     out.heat_wh[b, i] = np.int64(np.rint(flows.heating * HOURS))
     out.missing_wh[b, i] = np.int64(np.rint(vehicle.missing_wh(need, leaves, period)))
     if equipment.houses.rated_w[i] > 0.0:
@@ -148,21 +149,25 @@ def _live_period(
             cut_done[b, i] = np.int64(np.rint(cut_w * HOURS))
             put_off = 0.0
             if ordered[b, i] != 0.0:
-                way, car, house = 1 if ordered[b, i] > 0.0 else -1, 0.0, 0.0
+                way, car, fed, house = 1 if ordered[b, i] > 0.0 else -1, 0.0, 0.0, 0.0
                 if appliances:
-                    car, house = site.appliance_range_w(
+                    car, fed, house = site.appliance_range_w(
                         equipment, way, left[b, i], row, period, b, i, need[LIVED], stores.leaves[b, i], warmth[LIVED],
                         set_points,
                     )  # fmt: skip
                 lowest, highest = storage.limits_w(charge_wh[b, i], capacity_wh[i], rated_w[i], efficiency[i], 1)
                 reach = load.range_up_w(demand, flexible, shed_ppm[b, i] / PPM)
                 target = baseline[b, 0, i] + ordered[b, i] + cut_w
-                flows, put_off = _follow(way, target, fraction[b, i], car, house, lowest, highest, reach, flows)
+                flows, put_off = _follow(way, target, fraction[b, i], car, fed, house, lowest, highest, reach, flows)
             generated[b, i] = np.int64(np.rint(flows.output * HOURS))
-            consumed[b, i] = np.int64(np.rint((flows.use + flows.charging + flows.heating) * HOURS))
+            drawn = flows.use + max(flows.charging, 0.0) + flows.heating
+            consumed[b, i] = np.int64(np.rint(drawn * HOURS))
             stored[b, i] = np.int64(np.rint(flows.battery * HOURS))
             shed_wh[b, i] = np.int64(np.rint((own_shed + put_off) * HOURS))
             cycled[b, i] = abs(stored[b, i])
+            if flows.charging < 0.0:  # what a vehicle feeds in passes the storage's register
+                out.fed_wh[b, i] = np.int64(np.rint(-flows.charging * HOURS))
+                stored[b, i] += out.fed_wh[b, i]
             charge_wh[b, i] = storage.advance_wh(charge_wh[b, i], capacity_wh[i], flows.battery, efficiency[i])
             if appliances:
                 _advance_appliances(b, i, equipment, stores, row, period, last, flows, twin, out)
@@ -248,6 +253,7 @@ def deliver(world: World, state: State, quotes: Quotes, plan: Plan, fraction: Fl
         missing_wh=ints(sites),
         outside_mkh=ints(sites),
         owed_wh=ints(sites),
+        fed_wh=ints(sites),
         flow_wh=ints(),
         technical_loss_wh=ints(),
         voltage_pu=floats(buses),

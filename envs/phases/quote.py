@@ -72,11 +72,11 @@ def offer(world: World, stage: Stage, action: Floats) -> None:
 @njit(cache=True)
 def _of_appliances(equipment, way, periods, b, i, period, first, set_points, stores):
     """W by which vehicle and heat pump can move the injection for the event."""
-    car, house = site.appliance_range_w(
+    car, fed, house = site.appliance_range_w(
         equipment, way, periods, first + period, period, b, i, stores.need_wh[b, LIVED, i], stores.leaves[b, i],
         stores.warmth_k[b, LIVED, i], set_points,
     )  # fmt: skip
-    return car + house
+    return car + fed + house
 
 
 @njit(cache=True)

@@ -1,8 +1,7 @@
 """Flexible resources, one a file: what each can do, its adjustable range for a quotation, and its cost.
 
-Every file declares ``ACTIONS`` and ``OBSERVATIONS`` (columns that agents set and see), what it does by itself and how
-far it can be moved for the whole of an event (``range_…``, ``limits_w`` of a battery); where it has a state also
-``advance_…`` (that after a period), and where using it costs its owner something, ``cost``. Photovoltaic has neither
-of the two, load has no state. They are scalar functions compiled by numba, powers in W, energies in Wh, injection > 0.
-``site`` is what the resources of one site do together; it is the only file that knows all of them.
+Every file ends with ``RESOURCE``, its declaration in the one form of ``base``: the state that it carries from period to
+period, the columns that agents set and see, its adjustable range by direction, its costs. What it does by itself, its
+range and the state after a period (``advance_…``) are scalar functions compiled by numba, powers in W, energies in Wh,
+injection > 0. ``site`` is what the resources of one site do together; it is the only file that knows all of them.
 """

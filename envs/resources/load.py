@@ -5,6 +5,8 @@ from __future__ import annotations
 from numba import njit
 
 from envs.columns import Column
+from envs.resources.base import Cost, Resource
+from envs.types import UP
 
 ACTIONS = (Column("shed", "share of the flexible load put off this period", "1", 0.0, 1.0),)
 OBSERVATIONS = (Column("load", "own forecast of demand, coming period", "capacity", 0, 1),)
@@ -25,3 +27,17 @@ def range_up_w(expected_w, flexible_share, already_shed):
 def cost(put_off_wh, discomfort_price):
     """Discomfort of load put off, in thousandths of micro-currency."""
     return put_off_wh * discomfort_price
+
+
+RESOURCE = Resource(
+    state=(),
+    actions=ACTIONS,
+    observations=OBSERVATIONS,
+    range_w={UP: range_up_w},
+    costs=(
+        Cost(
+            "put_off", "kWh", lambda energy: energy.shed_wh, cost, "sites.discomfort_price",
+            "flexible load put off, by own choice or by order",
+        ),
+    ),
+)  # fmt: skip

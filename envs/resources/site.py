@@ -1,8 +1,8 @@
 """What the resources of one site do together: what they draw, their range for a quotation, how they follow an order.
 
 A resource is its own file; this one names all of them, since compiled code cannot look them up. An order is followed
-with the cheapest first: the vehicle waits (or charges earlier), then the heat pump, then the battery; last the load is
-put off or the output curtailed.
+with the cheapest first: the vehicle waits (or charges earlier), then the heat pump, the battery, a vehicle that may
+feed in; last the load is put off or the output curtailed.
 """
 
 from __future__ import annotations
@@ -16,6 +16,14 @@ from envs.resources import load, photovoltaic, storage, thermostatic, vehicle
 from envs.resources.thermostatic import Houses
 from envs.resources.vehicle import Fleet
 from envs.types import LIVED, PPM, Bools, Floats, Ints, Quotes, State
+
+RESOURCES = {
+    "photovoltaic": photovoltaic.RESOURCE,
+    "load": load.RESOURCE,
+    "storage": storage.RESOURCE,
+    "vehicle": vehicle.RESOURCE,
+    "thermostatic": thermostatic.RESOURCE,
+}
 
 
 class Equipment(NamedTuple):
@@ -32,7 +40,10 @@ class Equipment(NamedTuple):
 
 
 class Flows(NamedTuple):
-    """The powers of a site, W: net injection = output - use + battery - charging - heating."""
+    """The powers of a site, W: net injection = output - use + battery - charging - heating.
+
+    A vehicle that feeds in has ``charging`` < 0.
+    """
 
     output: float
     use: float
@@ -135,15 +146,20 @@ def appliances_ahead(equipment, seed, episode, first, rows, t, b, i, need_wh, le
 
 @njit(cache=True)
 def appliance_range_w(equipment, way, periods, row, t, b, i, need_wh, leaves, warmth_k, set_points):
-    """(vehicle, heat pump) W by which each can move the net injection in a direction for the whole event."""
-    car, house = 0.0, 0.0
+    """W by which each can move the net injection in a direction for the whole event.
+
+    (vehicle's charging, what the vehicle feeds in beyond that, heat pump).
+    """
+    car, fed, house = 0.0, 0.0, 0.0
     if equipment.fleet.rated_w[i] > 0.0:
         power = vehicle.charging_w(equipment.fleet, i, need_wh, set_points.hold_ppm[b, i] / PPM)
         car = vehicle.range_w(equipment.fleet, i, way, periods, need_wh, power, leaves - t)
+        if way > 0:
+            fed = vehicle.feed_range_w(equipment.fleet, i, periods, need_wh, power, leaves - t)
     if equipment.houses.rated_w[i] > 0.0:
         shift = set_points.heat_ppm[b, i] / PPM
         house = thermostatic.range_w(equipment.houses, i, way, periods, row, warmth_k, shift)
-    return car, house
+    return car, fed, house
 
 
 @njit(cache=True)
@@ -214,8 +230,10 @@ def range_w(way, periods, b, i, live, site_pv, site_load, flexible, shed, batter
 
 
 @njit(cache=True)
-def raise_injection(change, car, house, highest, reach, flows):
-    """(flows, load put off) after more injection: W at most from vehicle, heat pump, battery's output, load."""
+def raise_injection(change, car, fed, house, highest, reach, flows):
+    """(flows, load put off) after more injection: W at most from charging, heat pump, battery, what the vehicle feeds
+    in, load.
+    """
     output, use, battery, charging, heating = flows
     waited = min(change, min(car, charging))
     charging -= waited
@@ -225,8 +243,10 @@ def raise_injection(change, car, house, highest, reach, flows):
     change -= waited
     moved = min(change, max(highest - battery, 0.0))
     battery += moved
-    put_off = min(min(reach, use), change - moved)
-    return Flows(output, use - put_off, battery, charging, heating), put_off
+    change -= moved
+    feeds = min(change, fed)
+    put_off = min(min(reach, use), change - feeds)
+    return Flows(output, use - put_off, battery, charging - feeds, heating), put_off
 
 
 @njit(cache=True)

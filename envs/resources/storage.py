@@ -14,7 +14,8 @@ import numpy as np
 from numba import njit
 
 from envs.columns import Column
-from envs.types import HOURS
+from envs.resources.base import Cost, Resource
+from envs.types import DOWN, HOURS, UP
 
 ACTIONS = (
     Column("storage", "storage set point, > 0 discharges, of the rated power", "1", -1.0, 1.0),
@@ -98,3 +99,17 @@ def range_beside_plan_w(way, plan_w, row, periods, i, charge_wh, capacity_wh, ra
 def cost(cycled_wh, degradation_price):
     """Wear of what was charged and discharged, in thousandths of micro-currency."""
     return cycled_wh * degradation_price
+
+
+RESOURCE = Resource(
+    state=("charge_wh",),
+    actions=ACTIONS,
+    observations=OBSERVATIONS,
+    range_w={UP: range_w, DOWN: range_w},
+    costs=(
+        Cost(
+            "cycled", "kWh", lambda energy: energy.cycled_wh, cost, "sites.degradation_price",
+            "energy that batteries took in and gave, which wears them",
+        ),
+    ),
+)  # fmt: skip

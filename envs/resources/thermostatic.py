@@ -15,7 +15,8 @@ from numba import njit
 
 from envs.appliance_settings import HeatPumpSettings
 from envs.columns import Column
-from envs.types import HOURS, Floats
+from envs.resources.base import Cost, Resource
+from envs.types import DOWN, HOURS, UP, Floats
 
 PREFIXES = ("Air_", "Soil_")  # SimBench's heat-pump profiles, by source of heat
 COLDEST_DAY, COLDEST_H = 15.0, 5.0
@@ -132,3 +133,17 @@ def range_w(houses, i, way, periods, row, warmth_k, shift):
 def cost(outside_mkh, discomfort_price):
     """Discomfort of mK·h outside the comfort band, in thousandths of micro-currency."""
     return outside_mkh * discomfort_price
+
+
+RESOURCE = Resource(
+    state=("warmth_k",),
+    actions=ACTIONS,
+    observations=OBSERVATIONS,
+    range_w={UP: range_w, DOWN: range_w},
+    costs=(
+        Cost(
+            "outside_comfort_band", "K·h", lambda energy: energy.outside_mkh, cost, "heat_pump.discomfort_price",
+            "indoor temperature beyond the comfort band, of all buildings",
+        ),
+    ),
+)  # fmt: skip

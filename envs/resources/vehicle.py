@@ -1,9 +1,12 @@
 """Electric vehicle at its charger: it comes, wants an energy, and leaves; away it is not metered.
 
 Left alone it charges at full power from its arrival until it is full. Charging can be held back or, where it is held
-back already, brought forward, as long as the need is met at departure; what is missing then costs the driver. It never
-discharges into the grid. Arrivals and needs are a net's own charging profiles or draws, one stay a day; the driver
-announces them a horizon ahead.
+back already, brought forward, as long as the need is met at departure; what is missing then costs the driver. Where the
+settings give it a discharging power, an order may have it feed into the grid once all charging waits: as far as a share
+of its power brings everything back in time, since neighbours charge then too, and the least charge stays in. A vehicle
+that needs nothing is full. What it feeds in is metered as storage and wears the battery on the way out and back in.
+Arrivals and needs are a net's own charging profiles or draws, one stay a day; the driver announces them a horizon
+ahead.
 """
 
 from __future__ import annotations
@@ -17,7 +20,8 @@ from envs import draws
 from envs.appliance_settings import VehicleSettings
 from envs.columns import Column
 from envs.draws import normal, stream, uniform
-from envs.types import HOURS, Floats, Ints
+from envs.resources.base import Cost, Resource
+from envs.types import DOWN, HOURS, UP, Floats, Ints
 
 PREFIXES = ("HLS", "APLS")  # SimBench's charging profiles: at home, at work
 WORK = "APLS"
@@ -32,6 +36,9 @@ OBSERVATIONS = (
     Column("vehicle", "charging power of the vehicle left alone, coming period (part of load)", "capacity", 0, 1),
     Column("vehicle_need", "energy that the plugged-in vehicle still needs", "8 h at capacity", 0, 10),
     Column("vehicle_stay", "time until the vehicle leaves, 0 away", "day", 0, 10),
+)
+FEED_OBSERVATIONS = (
+    Column("vehicle_feed", "power that the vehicle can feed in for a period, if ordered", "capacity", 0, 1),
 )
 
 
@@ -52,6 +59,9 @@ class Fleet(NamedTuple):
     departure: float  # period of the next day
     departure_spread: float
     periods_per_day: int
+    discharge_w: Floats  # (N,) into the grid, 0 never
+    most_need_wh: float  # what may be missing in the battery at most for it to be discharged
+    return_share: float  # of the rated power, with which what was fed in has to come back in time
 
 
 def fleet_of(
@@ -63,7 +73,8 @@ def fleet_of(
         rated_w, column, plugs[0] * settings.efficiency, plugs[1], settings.efficiency, settings.need_kwh * 1000.0,
         settings.need_spread, settings.battery_kwh * 1000.0, settings.driven_share, settings.arrival_h * hour,
         settings.arrival_spread_h * hour, settings.departure_h * hour, settings.departure_spread_h * hour,
-        periods_per_day,
+        periods_per_day, np.minimum(rated_w, settings.discharge_kw * 1000.0),
+        settings.battery_kwh * 1000.0 * (1.0 - settings.least_charge), settings.return_share,
     )  # fmt: skip
 
 
@@ -119,7 +130,9 @@ def charging_w(fleet, i, need_wh, held):
 
 @njit(cache=True)
 def advance_wh(fleet, need_wh, power_w):
-    """What is still needed after a period at ``power_w``."""
+    """What is still needed after a period at ``power_w``, < 0 feeds into the grid."""
+    if power_w < 0.0:
+        return need_wh - power_w / fleet.efficiency * HOURS
     return max(need_wh - power_w * fleet.efficiency * HOURS, 0.0)
 
 
@@ -147,6 +160,47 @@ def range_w(fleet, i, way, periods, need_wh, power_w, left):
     return max(min(fleet.rated_w[i] - power_w, (plug_w - planned) / periods), 0.0)
 
 
+@njit(cache=True)
+def feed_range_w(fleet, i, periods, need_wh, power_w, left):
+    """W that the vehicle can feed in for ``periods`` periods beside all charging at ``power_w``, which waits then.
+
+    What it takes out, at most 1/efficiency of what it gives, must leave the least charge in the battery, and the share
+    of full power in what is left of the stay must bring it and all that waited back in.
+    """
+    if fleet.discharge_w[i] <= 0.0 or periods > left:
+        return 0.0
+    loss = fleet.efficiency * fleet.efficiency
+    plug_w = need_wh / (fleet.efficiency * HOURS)
+    planned = min(plug_w, power_w * periods)
+    last = min(max(plug_w - power_w * (periods - 1), 0.0), power_w)
+    spare = (fleet.return_share * fleet.rated_w[i] * (left - periods) + planned - plug_w) / periods
+    stored = (fleet.most_need_wh - need_wh) * fleet.efficiency / (HOURS * periods)
+    return max(min(fleet.discharge_w[i], (spare - last) * loss, stored), 0.0)
+
+
 def cost(lacking_wh, missing_price):
     """What a driver loses by energy missing at departure, in thousandths of micro-currency."""
     return lacking_wh * missing_price
+
+
+def wear_cost(fed_wh, degradation_price):
+    """Wear of what was fed into the grid and is charged again, in thousandths of micro-currency."""
+    return 2 * fed_wh * degradation_price
+
+
+RESOURCE = Resource(
+    state=("need_wh", "leaves"),
+    actions=ACTIONS,
+    observations=OBSERVATIONS,
+    range_w={UP: range_w, DOWN: range_w},
+    costs=(
+        Cost(
+            "missing_at_departure", "kWh", lambda energy: energy.missing_wh, cost, "vehicle.missing_price",
+            "energy that drivers miss when they leave",
+        ),
+        Cost(
+            "fed_in", "kWh", lambda energy: energy.fed_wh, wear_cost, "sites.degradation_price",
+            "energy that vehicles fed into the grid; it wears their batteries on the way out and back in",
+        ),
+    ),
+)  # fmt: skip

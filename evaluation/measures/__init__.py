@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from envs.world import World
 from evaluation.daybook import DayBook
-from evaluation.measures import chain, conduct, fairness, grid, market, network
+from evaluation.measures import chain, conduct, fairness, grid, market, network, resources
 from evaluation.measures.base import Metric, Value
 
 METRICS: tuple[Metric, ...] = (
     *grid.METRICS,
     *market.METRICS,
     *network.METRICS,
+    *resources.METRICS,
     *fairness.METRICS,
     *conduct.METRICS,
     *chain.METRICS,

@@ -22,9 +22,8 @@ def check_period(core, trace, balance_before, charge_before):
     charge = trace.charge_wh
     assert np.all(charge >= 0)
     assert np.all(charge <= world.storage_wh + 1e-9)
-    discharged = (
-        np.maximum(energy.storage_wh, 0) / world.efficiency + np.minimum(energy.storage_wh, 0) * world.efficiency
-    )
+    stored = energy.storage_wh - energy.fed_wh  # a vehicle that feeds in passes the same register
+    discharged = np.maximum(stored, 0) / world.efficiency + np.minimum(stored, 0) * world.efficiency
     assert np.allclose(charge_before - charge, discharged, atol=1.0)
     # Physics: sites + losses = flow through the transformer, and losses are losses.
     net = energy.generated_wh - energy.consumed_wh + energy.storage_wh
