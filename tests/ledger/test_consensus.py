@@ -104,21 +104,29 @@ def test_wins_a_block():
 
 
 @pytest.mark.parametrize(
-    ("rule", "weights", "gamma", "share"),  # the share that the largest node wins
+    ("weights", "gamma", "lowest", "first"),  # the shares that the largest node wins by the two tie rules
     [
-        ("poe", [1, 2, 3, 4, 5, 6], 100, 0.28594),
-        ("first_success", [1, 2, 3, 4, 5, 6], 100, 0.28640),
-        ("poe", [29] + [1] * 29, 20, 0.50604),
-        ("first_success", [29] + [1] * 29, 20, 0.51836),
-        ("poe", [149] + [1] * 149, 4, 0.53271),
-        ("first_success", [149] + [1] * 149, 4, 0.59783),
+        (list(range(1, 7)), 100, 0.28594, 0.28640),
+        (list(range(1, 31)), 20, 0.06458, 0.06471),
+        ([29] + [1] * 29, 20, 0.50604, 0.51836),
+        ([149] + [1] * 149, 4, 0.53271, 0.59783),
     ],
 )
-def test_shares_won(rule, weights, gamma, share):
-    blocks = 2_000
-    won = winners(rule, weights, gamma, blocks)
-    largest = weights.index(max(weights))
-    assert abs(won[largest] / blocks - share) < 4 * math.sqrt(share * (1 - share) / blocks)
+def test_no_block_rate_and_shares_won(weights, gamma, lowest, first):
+    blocks, names = 2_000, addresses(len(weights))
+    largest = names[weights.index(max(weights))]
+    draws = [consensus.rule(name).draw for name in ("poe", "first_success")]
+    found = [[draw(seed, 1, 0, names, weights, gamma, ()) for draw in draws] for seed in seeds(blocks)]
+    none = math.prod((1 - 6 * weight / sum(weights) / gamma) ** gamma for weight in weights)
+    missed = sum(by_ratio.round > 0 for by_ratio, _ in found)
+    assert missed == sum(by_nonce.round > 0 for _, by_nonce in found)
+    assert abs(missed / blocks - none) < 4 * math.sqrt(none / blocks)
+    won = [(by_ratio.producer == largest, by_nonce.producer == largest) for by_ratio, by_nonce in found]
+    for share, mine in zip((lowest, first), zip(*won, strict=True), strict=True):
+        assert abs(sum(mine) / blocks - share) < 4 * math.sqrt(share * (1 - share) / blocks)
+    # On the same draws only those count in which the rules name different nodes, so a swap of the two would show.
+    gain, apart = sum(b - a for a, b in won), sum(a != b for a, b in won)
+    assert abs(gain - blocks * (first - lowest)) < 3 * math.sqrt(max(apart, 1))
 
 
 def test_without_weights_all_count_alike():
