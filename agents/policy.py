@@ -134,3 +134,26 @@ def _policy(scenario: Scenario, role: str, name: str) -> Policy:
 
         return load_policy(Path(name), scenario, role)
     return rule_policy(scenario, role, name)
+
+
+def players_text(choices: Mapping[str, str], game: str) -> str:
+    """Who plays, in one line that is the same for the same players: the game, then each role's rules by name, trained
+    ones by the digest of their weights wherever their folder lies.
+
+    Raises:
+        SettingsError: a checkpoint that is none.
+    """
+    chosen = {**DEFAULT_RULES, **choices}
+    told = [game]
+    for role in ROLES:
+        parts = [_part(role, *part) for part in parts_of(role, chosen[role])]
+        told.append(f"{role}={','.join(parts)}")
+    return " ".join(told)
+
+
+def _part(role: str, name: str, first: int, last: int) -> str:
+    if Path(name).is_dir():
+        from agents.learning.checkpoints import weights_digest
+
+        name = f"weights:{weights_digest(name, role)}"
+    return name if last < 0 else f"{name}@{first}-{last}"

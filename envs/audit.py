@@ -115,7 +115,7 @@ class Market:
         run, *digest = name.rsplit(SETTINGS_MARK, 1)
         episode = run.rsplit(b"/", 3)[1:]
         if len(episode) != 3 or not digest or not all(part.isdigit() for part in episode):
-            raise Impossible("rules", Kind.GENESIS, f"name {name!r}", "scenario/seed/episode/periods#settings")
+            raise Impossible("rules", Kind.GENESIS, f"name {name!r}", "scenario/seed/episode/periods#digests")
         seed, number, periods = map(int, episode)
         if seed >= 2**64 or max(number, periods) >= 2**63:
             raise Impossible("rules", Kind.GENESIS, f"name {name!r}", "a seed below 2^64, other numbers below 2^63")

@@ -68,18 +68,21 @@ class Core:
         """Whether the episode is over."""
         return self.state.period >= self.max_cycles
 
-    def reset(self, seeds: np.ndarray, episodes: np.ndarray | None = None, days: Ints | None = None) -> None:
+    def reset(
+        self, seeds: np.ndarray, episodes: np.ndarray | None = None, days: Ints | None = None, players: str = ""
+    ) -> None:
         """Start an episode in every world.
 
         Args:
             seeds: (B,) one per world.
             episodes: (B,) number of the episode under that seed; zeros by default.
             days: (B,) first day in the profile year; by default what the scenario's calendar says.
+            players: who plays, in any words; ledgers of other players have other ids, and the same draws.
         """
         seeds = np.asarray(seeds, np.uint64)
         episodes = np.zeros(len(seeds), np.int64) if episodes is None else np.asarray(episodes, np.int64)
         self.state = generate(self.world, seeds, episodes, days)
-        self.recorder.begin(self.state, self.mechanisms, self.max_cycles)
+        self.recorder.begin(self.state, self.mechanisms, self.max_cycles, players)
         self.stage = open_period(self.world, self.state, self.max_cycles)
 
     def announce(self, action: np.ndarray) -> None:

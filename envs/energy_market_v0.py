@@ -101,8 +101,13 @@ class _OneWorld(EzPickle):
         """The agent's action box in [-1, 1]; see ``tables`` for its columns."""
         return self.action_spaces[agent]
 
-    def _begin(self, seed: int | None) -> None:
-        """Start an episode: a new seed starts its episodes from 0, none goes on to the next episode of the old seed."""
+    def _begin(self, seed: int | None, options: Mapping[str, Any] | None) -> None:
+        """Start an episode: a new seed starts its episodes from 0, none goes on to the next episode of the old seed.
+        Of the options ``players``, a text, says who plays: the ledger's name holds its digest.
+        """
+        players = (options or {}).get("players", "")
+        if not isinstance(players, str):
+            raise ValueError(f"options: players = {players!r} (allowed: a text that says who plays)")
         if seed is not None:
             if seed < 0:
                 raise ValueError(f"seed = {seed}: a seed is not negative")
@@ -111,7 +116,7 @@ class _OneWorld(EzPickle):
             self._seed = int(seeding.np_random()[0].integers(2**63))
         else:
             self._episode += 1
-        self.core.reset(np.array([self._seed], np.uint64), np.array([self._episode], np.int64))
+        self.core.reset(np.array([self._seed], np.uint64), np.array([self._episode], np.int64), players=players)
         self.agents = self.possible_agents[:]
         self.trace = None
 
@@ -178,8 +183,8 @@ class ParallelMarket(_OneWorld, ParallelEnv):
     def reset(
         self, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[dict[str, np.ndarray], dict[str, dict[str, Any]]]:
-        """Start an episode; see PettingZoo's ParallelEnv."""
-        self._begin(seed)
+        """Start an episode; see PettingZoo's ParallelEnv. ``options={"players": "..."}`` says who plays."""
+        self._begin(seed, options)
         return self._observe_all(), self._infos()
 
     def _observe_all(self) -> dict[str, np.ndarray]:
@@ -220,8 +225,8 @@ class StagedMarket(_OneWorld, AECEnv):
         self.possible_agents = [f"{role}_{i}" for role in ROLES for i in range(counts[role])]
 
     def reset(self, seed: int | None = None, options: dict[str, Any] | None = None) -> None:
-        """Start an episode; see PettingZoo's AECEnv."""
-        self._begin(seed)
+        """Start an episode; see PettingZoo's AECEnv. ``options={"players": "..."}`` says who plays."""
+        self._begin(seed, options)
         self.rewards = dict.fromkeys(self.agents, 0.0)
         self._cumulative_rewards = dict.fromkeys(self.agents, 0.0)
         self.terminations = dict.fromkeys(self.agents, False)

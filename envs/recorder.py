@@ -57,9 +57,12 @@ def params_of(world: World) -> Params:
     )
 
 
-def settings_digest(world: World) -> bytes:
-    """16 hex digits for all settings: runs of other settings have other ledger ids. Who plays is no setting."""
-    return sha256(world.scenario.model_dump_json().encode()).hexdigest()[:16].encode()
+def run_digest(world: World, players: str) -> bytes:
+    """16 hex digits for all settings, and 16 more behind a point for who plays, where it is stated: runs that differ in
+    either have other ledger ids.
+    """
+    texts = [world.scenario.model_dump_json(), *([players] if players else [])]
+    return ".".join(sha256(text.encode()).hexdigest()[:16] for text in texts).encode()
 
 
 def week_before(world: World, day: int) -> tuple[Ints, Ints]:
@@ -81,8 +84,9 @@ class Recorder:
         self.books: list[_Book] = []
         self.heads: list[bytes] = []  # of the last finished episode
 
-    def begin(self, state: State, mechanisms: Mechanisms, periods: int) -> None:
-        """Open a chain a world with its genesis block, which says how many ``periods`` the episode has.
+    def begin(self, state: State, mechanisms: Mechanisms, periods: int, players: str = "") -> None:
+        """Open a chain a world with its genesis block, which says how many ``periods`` the episode has; its name holds
+        a digest of ``players``, any text that says who plays.
 
         Raises:
             ValueError: a ledger file is asked for more than one world, or for a scenario that keeps no ledger.
@@ -96,12 +100,12 @@ class Recorder:
         for b in range(worlds):
             if self.mode == "off" and not conduct[b].any():
                 continue  # nobody could be punished for a block: no draw is needed
-            self.books.append(self._open(state, b, Watch(conduct[b]), periods))
+            self.books.append(self._open(state, b, Watch(conduct[b]), periods, players))
 
-    def _open(self, state: State, b: int, watch: Watch, periods: int) -> _Book:
+    def _open(self, state: State, b: int, watch: Watch, periods: int, players: str) -> _Book:
         world, roster, params = self.world, roster_of(self.world), params_of(self.world)
         run = f"{world.scenario.name}/{int(state.seed[b])}/{int(state.episode[b])}/{periods}".encode()
-        name = run + SETTINGS_MARK + settings_digest(world)
+        name = run + SETTINGS_MARK + run_digest(world, players)
         history = week_before(world, int(state.day[b]))
         start_s = int(state.day[b]) * 86_400
         scribe = Scribe(world, roster)

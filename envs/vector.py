@@ -67,17 +67,19 @@ class VectorMarket:
         """Whether the leader-follower game is played."""
         return self.game == "staged"
 
-    def reset(self, seed: int = 0) -> tuple[Batch, dict[str, Any]]:
-        """Start episode 0 of the seeds ``seed`` … ``seed + num_worlds - 1``; observations by role and infos."""
+    def reset(self, seed: int = 0, players: str = "") -> tuple[Batch, dict[str, Any]]:
+        """Start episode 0 of the seeds ``seed`` … ``seed + num_worlds - 1``; observations by role and infos.
+        ``players`` says in any words who plays this and the following episodes: the ledgers' names hold its digest.
+        """
         if seed < 0:
             raise ValueError(f"seed = {seed}: a seed is not negative")
         self._seeds = np.arange(seed, seed + self.num_worlds, dtype=np.uint64)
-        self._episode = 0
+        self._episode, self._players = 0, players
         self._restart()
         return self._observe_all(), {}
 
     def _restart(self) -> None:
-        self.core.reset(self._seeds, np.full(self.num_worlds, self._episode, np.int64))
+        self.core.reset(self._seeds, np.full(self.num_worlds, self._episode, np.int64), players=self._players)
         self._next = 0
 
     def observe(self, role: str) -> F32:

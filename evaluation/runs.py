@@ -17,7 +17,7 @@ import numpy as np
 
 from agents.learning.checkpoints import require_game
 from agents.mixture import Mixture
-from agents.policy import make_policies
+from agents.policy import make_policies, players_text
 from envs.config import SettingsError
 from envs.core import Core
 from envs.records import event_id
@@ -109,7 +109,7 @@ def play(job: Job) -> RunResult:
     if unfinished is not None:
         _remove(unfinished)
     core = Core(world, ledger_path=None if unfinished is None else str(unfinished))
-    core.reset(np.array([job.seed], np.uint64))
+    core.reset(np.array([job.seed], np.uint64), players=players_text(job.policies, job.game))
     malicious, day = core.state.malicious[0].copy(), int(core.state.day[0])
     diary = Diary(world, day)
     real, natural, available, converged = [], [], [], []

@@ -139,6 +139,11 @@ def _role_folder(path: Path, role: str) -> Path:
     raise SettingsError(f"{path}: no checkpoint of {role}{hint}; {CARD} is expected in it or in {path / role}")
 
 
+def weights_digest(path: Path | str, role: str) -> str:
+    """SHA-256 of a role's weights, hex, as its card states it. Raises SettingsError where there is no checkpoint."""
+    return read_card(_role_folder(Path(path), role)).weights_sha256
+
+
 def read_card(folder: Path) -> Card:
     """The card of a role's checkpoint. Raises SettingsError when it is not one."""
     try:

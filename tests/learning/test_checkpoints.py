@@ -12,7 +12,7 @@ import torch
 from agents.learning.checkpoints import CARD, WEIGHTS, load_policy, require_game, save_policy
 from agents.learning.networks import Actor
 from agents.learning.settings import TrainingSettings
-from agents.policy import make_policies, rule_policy
+from agents.policy import make_policies, players_text, rule_policy
 from envs.config import SettingsError
 from envs.settings import Scenario, load_scenario
 
@@ -48,6 +48,16 @@ def test_the_roles_own_folder_and_its_parent_are_the_same(
     parent = make_policies(scenario, {"prosumer": str(folder)})["prosumer"]
     own = make_policies(scenario, {"prosumer": str(folder / "prosumer")})["prosumer"]
     np.testing.assert_array_equal(parent.act(observations), own.act(observations))
+
+
+def test_who_plays_is_told_by_the_weights_wherever_they_lie(folder: Path, tmp_path: Path) -> None:
+    told = players_text({"prosumer": f"zip,{folder}@2-3"}, "staged")
+    assert told == players_text({"prosumer": f"zip,{folder / 'prosumer'}@2-3"}, "staged")
+    card = json.loads((folder / "prosumer" / CARD).read_text())
+    assert told == f"staged prosumer=zip,weights:{card['weights_sha256']}@2-3 aggregator=markup eno=planner"
+    assert players_text({}, "simultaneous") == players_text({"eno": "planner"}, "simultaneous")
+    with pytest.raises(SettingsError, match="no checkpoint of eno"):
+        players_text({"eno": str(folder)}, "staged")
 
 
 def test_a_checkpoint_plays_without_ray_and_torch(folder: Path) -> None:
