@@ -56,7 +56,7 @@ def show_records(block: Block, level: Level, reader: bytes) -> list[Shown]:
 
 def check_shown(header: Header, shown: Sequence[Shown]) -> list[Record]:
     """The readable records; AccessFault where the ids are not the block's or a record is not its id's."""
-    if merkle.root([item.id for item in shown]) != header.records_root:
+    if len(shown) != header.record_count or merkle.root([item.id for item in shown]) != header.records_root:
         raise AccessFault(f"the ids are not those of block {header.height}")
     records = []
     for position, item in enumerate(shown):

@@ -39,7 +39,8 @@ SCHEMAS = {
     "view-verdict": Schema(1, ("proven", "fault", "blocks")),
     "proof": Schema(4, ("record", "genesis", "block", "main", "head", "history", "inclusion", "signature")),
     "proof-verdict": Schema(
-        3, ("proven", "fault", "id", "kind", "chain", "block", "sender", "signed", "trusted_block", "fields")
+        3,
+        ("proven", "fault", "id", "kind", "chain", "block", "position", "sender", "signed", "trusted_block", "fields"),
     ),
     "history": Schema(1, ("from", "to", "inclusion", "consistency")),
     "history-verdict": Schema(1, ("proven", "fault", "from_block", "to_block", "chain_id")),

@@ -21,7 +21,7 @@ from . import merkle
 from .encoding import decode, encode
 from .records import Kind, Record, SchemaError
 
-BLOCK_VERSION = 3
+BLOCK_VERSION = 4
 MAX_RECORDS = 1 << 16
 _BLOCK_TAG = b"gridpact block"
 _VOTE_TAG = b"gridpact vote"
@@ -37,6 +37,7 @@ class Header(NamedTuple):
     chain_id: bytes
     height: int
     previous: bytes
+    record_count: int  # a root doesn't bind it: a node could pass for a leaf hash, many records for one
     records_root: bytes
     trade_root: bytes
     submissions_root: bytes
@@ -51,7 +52,7 @@ class Header(NamedTuple):
     links: tuple[bytes, ...]  # heads of the other chains, in the order in which they are sealed; none in genesis
 
 
-_HEADER_SIZES = (None, 16, None, 32, 32, 32, 32, 32, 32, None, 20, 32, None, None, 32)  # and the links
+_HEADER_SIZES = (None, 16, None, 32, None, 32, 32, 32, 32, 32, None, 20, 32, None, None, 32)  # and the links
 
 
 def parse_header(raw: bytes) -> Header:

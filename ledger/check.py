@@ -118,6 +118,8 @@ def _check_draw(work: Examination) -> None:
 
 def _check_roots(work: Examination) -> None:
     header, block = work.block.header, work.block
+    stated, held = header.record_count, len(block.records)
+    work.require(stated == held, FaultCode.RECORDS_ROOT, f"{held} records where the header states {stated}")
     if header.records_root != records_root(block.records):
         position, whose = _first_changed(work)
         work.refuse(FaultCode.RECORDS_ROOT, f"root of the records is wrong{whose}", position)

@@ -129,6 +129,7 @@ def checked_proof(options: argparse.Namespace) -> int:
     record = proven.record
     view = {
         "proven": True, "id": record.id.hex(), "kind": record.kind.name, "block": proven.height,
+        "position": proven.position,
         "sender": display_address(record.sender), "signed": proven.signed, "trusted_block": proven.trusted_height,
         "chain": proven.business,
         "fields": show.body_fields(record.kind, record.body, {}),
@@ -138,5 +139,5 @@ def checked_proof(options: argparse.Namespace) -> int:
     else:
         signed = f"signed by {view['sender']}" if proven.signed else f"said, unsigned, by {view['sender']}"
         print(f"proven: {record.kind.name} {record.id.hex()} is in {proven.business} block {proven.height}")
-        print(f"{signed}; trusted through block {proven.trusted_height}")
+        print(f"{signed}; record {proven.position}; trusted through block {proven.trusted_height}")
     return 0

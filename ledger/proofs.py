@@ -7,10 +7,10 @@ in its history. The checker needs nothing else but one hash that it trusts, of a
 is a head that was published, and one head proves every record before it.
 O(log n) hashes and two signatures (paper 000, Fig. 8b).
 
-It shows that the record stands in its block on the chain of that header and that its sender signed it. It doesn't show
-at which position: a root doesn't bind the number of its leaves, so one path leads to it from several pairs of index and
-count. Nor does it show that the chain is sound or that the certificate was not revoked: that is what the trusted
-header's network checked.
+It shows that the record stands in its block, at its position, on the chain of that header and that its sender signed
+it. (A root alone doesn't bind the number of its leaves, so one path leads to it from several pairs of index and count:
+the header states the number.) It doesn't show that the chain is sound or that the certificate was not revoked: that is
+what the trusted header's network checked.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ class Proven:
 
     record: Record
     height: int
+    position: int  # among the records of its block
     signed: bool
     trusted_height: int
     business: str  # whose chain holds the record
@@ -175,13 +176,18 @@ def check_proof(proof: Any, trusted: bytes) -> Proven:
         raise ProofError("genesis: the chain id is not this record's")
     if record.chain_id != header.chain_id:
         raise ProofError("record: it belongs to another chain")
-    require_path(record.id, get(proof, "inclusion", dict), header.records_root, "inclusion")
+    inclusion = get(proof, "inclusion", dict)
+    require_path(record.id, inclusion, header.records_root, "inclusion")
+    if (
+        inclusion["count"] != header.record_count
+    ):  # with the number of records, which the header binds, the path fixes its place
+        raise ProofError(f"inclusion: {inclusion['count']} records where the header states {header.record_count}")
     signed = params.signing_mode is not Signing.NONE
     if signed:
         _check_signature(get(proof, "signature", dict), record, header, genesis, names.index(business))
     elif proof.get("signature") is not None:
         raise ProofError("signature: this chain has none")
-    return Proven(record, header.height, signed, through.height, business)
+    return Proven(record, header.height, inclusion["index"], signed, through.height, business)
 
 
 def _check_signature(part: dict[str, Any], record: Record, header: Header, genesis: Body, place: int) -> None:

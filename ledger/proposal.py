@@ -145,7 +145,7 @@ def assemble(
         submissions = _submissions(state, roster, records, sheets or Sheets(state, roster, (), ()))
     height, chain = state.height + 1, state.due
     header = Header(
-        BLOCK_VERSION, chain.chain_id, height, chain.head, records_root(records),
+        BLOCK_VERSION, chain.chain_id, height, chain.head, len(records), records_root(records),
         trades_root(records), rows_root(submissions), chain.votes_root, state.history_root, state.block_time_s(height),
         draw.producer, chain.seed, draw.round, draw.nonce, draw.hash, state.links(),
     )  # fmt: skip

@@ -140,6 +140,7 @@ def test_replay_is_refused(make_chain):
         ("nonce", 10**6, FaultCode.DRAW),
         ("draw_hash", bytes(32), FaultCode.DRAW),
         ("records_root", bytes(32), FaultCode.RECORDS_ROOT),
+        ("record_count", 3, FaultCode.RECORDS_ROOT),
         ("trade_root", bytes(32), FaultCode.TRADE_ROOT),
         ("submissions_root", bytes(32), FaultCode.SUBMISSIONS_ROOT),
     ],

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ledger import merkle
 from ledger.__main__ import main
 from ledger.blocks import Block
 from ledger.chain import Chain
@@ -153,6 +154,19 @@ def test_who_may_not_read_verifies_by_hash(combined, tmp_path, capsys):
     file.write_text(json.dumps(answer))
     assert main(["check-view", str(file), "--head", head.hex()]) == 1
     assert "not what its id says" in capsys.readouterr().out
+
+
+def test_an_inner_node_does_not_pass_for_many_ids(combined):
+    """A full node that merges two ids into the node above them keeps the root, not the number of records."""
+    path, head = combined
+    with Store.open(path) as store:
+        trading = view(store, "prosumer 0", 3, None)["blocks"][0]
+    ids = [bytes.fromhex(text) for text in trading["ids"]]
+    assert len(ids) == 6
+    merged = [merkle.node_hash(*ids[at : at + 2]) for at in (0, 2, 4)]
+    assert merkle.root(merged) == merkle.root(ids)
+    with pytest.raises(ProofError, match="the ids are not those of block 3"):
+        check_seen(trading | {"ids": [digest.hex() for digest in merged], "records": []}, head)
 
 
 @settings(max_examples=150, deadline=None)
