@@ -29,7 +29,8 @@ SCHEMAS = {
         2, ("sound", "fault", "difference", "blocks", "contracts", "findings", "head", "signing", "closed")
     ),
     "overview": Schema(
-        2, ("ledger", "name", "chains", "gamma", "signing", "nodes", "blocks", "head", "records", "events")
+        2, ("ledger", "name", "chains", "gamma", "signing", "nodes", "blocks", "head", "records", "events",
+            "refused", "convicted")
     ),
     "block": Schema(2, ("chain", "hash", "header", "votes", "records")),
     "event": Schema(2, ("event", "records")),

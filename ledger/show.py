@@ -13,6 +13,7 @@ from .blocks import Block
 from .businesses import business_of
 from .contracts import Versions, in_force, version_of
 from .encoding import Body
+from .faults import FaultCode
 from .identity import Role, address_of, display_address
 from .joining import Application, Condition
 from .params import DISPATCH, params_of
@@ -114,16 +115,32 @@ def _chain_view(blocks: list[Block], business: str, rule: str) -> dict[str, Any]
     }
 
 
+def _refused_view(found: _Found, names: Names) -> dict[str, Any]:
+    """A turn that came to nothing: the height it was for, and the fault by name."""
+    height, round_number, producer, fault, *_ = found.record.body
+    known = fault in FaultCode.__members__.values()
+    return {
+        "chain": found.business, "block": height, "round": round_number,
+        "producer": _readable(producer, "address", names), "fault": FaultCode(fault).name if known else str(fault),
+        "recorded_in": found.height,
+    }  # fmt: skip
+
+
 def overview(store: Store) -> dict[str, Any]:
-    """Settings, nodes by role, counts and events of a ledger, unverified."""
+    """Settings, nodes by role, counts, events, refused turns and convicted nodes of a ledger, unverified."""
     blocks = load_blocks(store)
     first = blocks[0].records[0].body
     roles: Counter[str] = Counter()
     events: dict[int, list[str]] = {}
     kinds: Counter[str] = Counter()
+    names, refused, convicted = node_names(blocks), [], []
     for found in _all_records(blocks):
         record = found.record
         kinds[record.kind.name] += 1
+        if record.kind is Kind.REFUSAL:
+            refused.append(_refused_view(found, names))
+        elif record.kind is Kind.EQUIVOCATION:
+            convicted.append({"producer": _readable(record.body[0], "address", names), "block": found.height})
         if record.kind is Kind.CERTIFICATE and record.body[2] in Role.__members__.values():
             roles[Role(record.body[2]).name] += 1
         if record.kind in PREDECESSOR:
@@ -144,6 +161,8 @@ def overview(store: Store) -> dict[str, Any]:
         "head": chains[-1]["head"],
         "records": dict(kinds),
         "events": {str(event): steps for event, steps in events.items()},
+        "refused": refused,
+        "convicted": convicted,
     }
 
 

@@ -11,7 +11,16 @@ from envs.resources import storage
 from tests.envs.play import OFF, at_random, core_of, episode, periods
 
 CHEATS = st.dictionaries(
-    st.sampled_from(["false_quote", "false_meter", "non_delivery", "forging_producer"]),
+    st.sampled_from(
+        [
+            "false_quote",
+            "false_meter",
+            "non_delivery",
+            "forging_producer",
+            "equivocating_producer",
+            "queue_jumper",
+        ]
+    ),
     st.fixed_dictionaries({"count": st.just(1), "intensity": st.floats(0.1, 3.0)}),
     max_size=4,
 )

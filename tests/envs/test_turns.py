@@ -82,7 +82,7 @@ def test_a_jumper_seals_only_in_its_own_turn_and_is_passed_over_after_a_jump(tmp
     assert sealed & set(np.flatnonzero(core.state.malicious[0] == 0).tolist())  # honest in a turn of its own
 
 
-def test_an_equivocator_is_convicted_by_both_headers_and_neither_produces_nor_votes_again(tmp_path):
+def test_an_equivocator_is_convicted_by_both_headers_and_neither_produces_nor_votes_again(tmp_path, capsys):
     path = tmp_path / "two.sqlite"
     core, _ = play({"equivocating_producer": 2}, "full", path)
     evidence = records_of(path, Kind.EQUIVOCATION)
@@ -102,6 +102,13 @@ def test_an_equivocator_is_convicted_by_both_headers_and_neither_produces_nor_vo
         assert guilty not in {block.header.producer for block in after}
         assert guilty not in {vote.validator for block in after for vote in block.votes}
     assert main(["show", str(path), "--block", str(evidence[0][0].height)]) == 0
+    assert "kind: EQUIVOCATION" in capsys.readouterr().out
+    assert main(["show", str(path), "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert [row["block"] for row in shown["convicted"]] == [header.height for header, _ in evidence]
+    assert {row["fault"] for row in shown["refused"]} == {"EQUIVOCATION"}
+    assert {row["producer"] for row in shown["convicted"]} == {row["producer"] for row in shown["refused"]}
+    assert {row["chain"] for row in shown["refused"]} <= set(CHAINS)
 
 
 @pytest.mark.parametrize("consensus", [CHAINS, {"dispatch": "dpos", "trading": "first_success", "credit": None}])
