@@ -178,3 +178,33 @@ def test_what_a_key_signed_as_a_producer_survives_a_restart(roster):
         with pytest.raises(DoubleSignError, match="signed already"):
             again.propose(height, block_hash)
     again.propose(6, bytes([2]) * 32)
+
+
+@pytest.mark.parametrize("rule", ["dpos", "scored_dpos"])
+def test_a_delegate_that_jumps_loses_its_place_in_the_queue(make_chain, rule):
+    chain = make_chain(consensus=rule, delegates=4)
+    grow(chain, 1)
+    turns = chain.state.main.turns
+    due, guilty = turns.queue[:2]
+    early = chain.jump([], chain.draw())
+    assert early.header.producer == guilty
+    held = chain.refuse(early, chain.check_candidate(early))
+    assert chain.seal([]).header.producer == due
+    cycle = turns.cycle
+    assert turns.queue[0] == guilty
+    assert chain.seal([], None, [held]).header.producer != guilty
+    assert guilty not in turns.queue
+    bars = rule == "scored_dpos"
+    assert (turns.barred_to.get(guilty, 0) == cycle + chain.state.params.bar_cycles) is bars
+
+
+def test_evidence_of_an_early_block_is_of_the_chain_that_it_was_for(make_chain):
+    chain = make_chain(siblings=(("trading", "poe"),))
+    for period in (1, 2):
+        early = chain.jump([], chain.draw())
+        held = chain.refuse(early, chain.check_candidate(early))
+        chain.seal_height(period_drafts(chain.roster, period))
+    assert chain.due.name == "trading"
+    chain.seal([], None, [held])
+    with pytest.raises(LedgerFault, match="dispatch block 3, record 0: REFUSAL"):
+        chain.seal([], None, [held])
