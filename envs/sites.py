@@ -68,18 +68,23 @@ def sites_of(feeder: Feeder, scenario: Scenario, shapes: int, planned: Bools) ->
 
 
 def _add_batteries(sites: list[Site], feeder: Feeder, scenario: Scenario, planned: Bools) -> None:
-    """The net's own batteries: a plant's owner first, but for one that brings its plant along."""
+    """The net's own batteries: a plant's owner first; one that brings its plant, behind the meter of the load that its
+    profile serves.
+    """
     batteries = feeder.storages
     limit_kwh = scenario.sites.max_site_share * float(batteries.e_max_kwh.sum())
     for k, (bus, kwh) in enumerate(zip(batteries.bus, batteries.e_max_kwh, strict=True)):
         parts, name = max(1, ceil(kwh / limit_kwh - 1e-9)) if kwh > 0.0 else 0, f"{batteries.name[k]} site"
+        served = str(batteries.profile[k]).rsplit("_", 1)[-1]
         for _ in range(parts):
-            owners = [s for s in sites if s.bus == bus and s.plant >= 0 and _without_battery(s)]
+            free = [s for s in sites if s.bus == bus and _without_battery(s)]
             if planned[k]:
-                site = _first(sites, int(bus), name, lambda s: s.plant < 0 and _without_battery(s))
+                owners = [s for s in free if s.plant < 0 and s.load >= 0 and feeder.loads.profile[s.load] == served]
+                site = owners[0] if owners else _first(sites, int(bus), name, _owns_nothing)
                 site.plan, site.plan_share = k, 1.0 / parts
                 site.plant, site.plant_kw = len(feeder.generators.p_kw) + k, float(batteries.p_max_kw[k]) / parts
             else:
+                owners = [s for s in free if s.plant >= 0]
                 site = owners[0] if owners else _first(sites, int(bus), name, _without_battery)
             site.storage_kwh, site.storage_kw = float(kwh) / parts, float(batteries.p_max_kw[k]) / parts
             site.efficiency = float(batteries.efficiency[k])
@@ -112,6 +117,10 @@ def _first(sites: list[Site], bus: int, name: str, free: Callable[[Site], bool])
 
 def _without_battery(site: Site) -> bool:
     return site.storage_kwh == 0.0
+
+
+def _owns_nothing(site: Site) -> bool:
+    return site.plant < 0 and _without_battery(site)
 
 
 def _chosen(candidates: list[Site], share: float, stream: int) -> list[Site]:

@@ -59,7 +59,11 @@ def test_the_batterys_part_fits_the_cells_that_the_net_states():
 
 def test_the_plant_in_the_profile_is_the_sites_own():
     world, rated = build_world(NAME), build_world(NAME, {"sites": {"net_storage": "ratings"}})
-    many = world.equipment.follows
+    many, feeder = world.equipment.follows, load_feeder(NET)
+    for k, profile in enumerate(feeder.storages.profile):  # behind the meter of the load that the profile serves
+        here = world.site_bus[: len(feeder.loads.bus)] == feeder.storages.bus[k]
+        homes = np.flatnonzero(many[: len(here)] & here)
+        assert profile.split("_")[2] in {str(feeder.loads.profile[i]) for i in homes}
     assert not rated.equipment.follows.any()
     assert world.pv_rated_w.sum() == pytest.approx(rated.pv_rated_w.sum() + world.storage_w[many].sum())
     assert np.all(world.pv_w[:, many].max(axis=0) > 0.5 * world.storage_w[many])
