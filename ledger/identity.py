@@ -51,6 +51,7 @@ def derive_private_key(key_seed: int, name: str) -> PrivateKey:
         counter += 1
 
 
+@lru_cache(maxsize=4096)  # a genesis block asks for every certificate's as often as it has records
 def address_of(public_key: bytes) -> bytes:
     """RIPEMD160(SHA256(public key)), 20 bytes."""
     return ripemd160(sha256(public_key).digest())

@@ -4,7 +4,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from benchmarks import lottery, merkle
+from benchmarks import ledger, lottery, merkle
 from benchmarks.ledger import FIRST_SITE, network, period
 from ledger.chain import Chain
 from ledger.params import Params
@@ -25,6 +25,17 @@ def test_the_benchmarks_periods_are_sound():
         records = chain.seal(period(roster, number, 6, 40)).records
         assert len(records) == 40
         assert {roster.index_of[record.sender] for record in records} <= set(range(FIRST_SITE + 6))
+
+
+def test_the_tables_show_what_was_measured():
+    rows = ledger._one(network(12), 6, 40, 5, "none", 2) + ledger._one(
+        network(12), 6, 40, 5, "none", 2, (("credit", "pos"),)
+    )
+    text = ledger.tables(rows)
+    sealed = next(row["value"] for row in rows if row["name"].endswith("records=40 sealed in memory"))
+    assert f"| 12 | 40 | 5 | none | {sealed:,.0f} |" in text
+    assert "\n| 2 | " in text
+    assert "genesis block of 12 sites: " in text
 
 
 def test_lots_are_drawn_by_lotteries_only():
