@@ -53,7 +53,7 @@ def network(sites: int) -> Roster:
 
 def period(roster: Roster, number: int, active: int, records: int) -> list[Draft]:
     """`records` drafts: order, registration and reading of the first `active` sites, the aggregators' offers, the
-    operator's results, and trades for the rest.
+    operator's results, and trades for the rest. What has been metered is of the period before.
     """
     senders = range(FIRST_SITE, FIRST_SITE + active)
     site = [member.address for member in roster.members]
@@ -66,19 +66,19 @@ def period(roster: Roster, number: int, active: int, records: int) -> list[Draft
         for i in senders
     ]
     drafts += [Draft(Kind.REGISTRATION, i, 0, [number, site[1]]) for i in senders]
-    drafts += [Draft(Kind.READING, i, 0, [number, 1_000 + i, 2_000 + number, 0]) for i in senders]
+    drafts += [Draft(Kind.READING, i, 0, [number - 1, 1_000 + i, 2_000 + number, 0]) for i in senders]
     drafts += [Draft(Kind.OFFER, i, 0, [number, 150_000, 180_000, [20_000, 0], 90_000]) for i in range(1, FIRST_SITE)]
     rows = [[site[i], 1_000 + i, 2_000 + number, 0, 0] for i in senders]
     results = [
-        Draft(Kind.VERIFICATION, ENO, 0, [number, rows]),
-        Draft(Kind.CREDIT, ENO, 0, [number, [[site[i], 900_000 + i, 500_000 + number] for i in senders]]),
-        Draft(Kind.STATUS, ENO, 0, [number, 300_000, 80_000, 200_000, 20_000, 500_000 + number]),
+        Draft(Kind.VERIFICATION, ENO, 0, [number - 1, rows]),
+        Draft(Kind.CREDIT, ENO, 0, [number - 1, [[site[i], 900_000 + i, 500_000 + number] for i in senders]]),
+        Draft(Kind.STATUS, ENO, 0, [number - 1, 300_000, 80_000, 200_000, 20_000, 500_000 + number]),
     ]
     trades = records - len(drafts) - len(results) - 1  # and the settlement of them
     pairs = [(site[senders[i % active]], site[senders[(active - 1 - 2 * i) % active]]) for i in range(trades)]
     drafts += [Draft(Kind.TRADE, ENO, 0, [number, buyer, seller, 1_000, 200_000]) for buyer, seller in pairs]
-    transfers = [[0, number, buyer, seller, 1_000, 200_000, 200_000] for buyer, seller in pairs]
-    return [*drafts, *results, Draft(Kind.SETTLEMENT, ENO, 0, [number, transfers])]
+    transfers = [[0, number - 1, buyer, seller, 1_000, 200_000, 200_000] for buyer, seller in pairs]
+    return [*drafts, *results, Draft(Kind.SETTLEMENT, ENO, 0, [number - 1, transfers])]
 
 
 def _forget() -> None:
@@ -126,17 +126,19 @@ def _one(
     rng = np.random.default_rng(0)
     history = rng.integers(0, 2_000, (2, len(roster), 672))
     history[:, :FIRST_SITE] = 0
-    drafts = [period(roster, number, active, records) for number in range(periods)]
+    drafts = [period(roster, number, active, records) for number in range(1, periods + 1)]
     label = f"ledger {signing} gamma={gamma} nodes={len(roster) - FIRST_SITE} records={records}"
     label += f" chains={1 + len(siblings)}" if siblings else ""
     params = Params(gamma=gamma, signing=signing, siblings=siblings)
     chain = Chain.create(params, roster, (history[0], history[1]))
+    chain.seal_height([])  # nothing has been metered yet
     _forget()
     memory_s = _median_s(chain, drafts)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "bench.sqlite"
         with Store.create(path) as store:
             chain = Chain.create(params, roster, (history[0], history[1]), store=store)
+            chain.seal_height([])
             _forget()
             start_s = time.perf_counter()
             for each in drafts:

@@ -12,6 +12,7 @@ from . import merkle
 from .blocks import Block, Submission, block_digest, records_root, rows_root, submission_digest, trade_root, vote_digest
 from .businesses import NO_HASH, business_of
 from .change import Change, Refusal, refused_producers
+from .check_period import SINGLE, due_periods
 from .check_records import RULES, Examination
 from .check_refusal import check_refusal
 from .faults import FaultCode
@@ -208,13 +209,15 @@ def _check_producer_signature(work: Examination) -> None:
 
 
 def _check_records(work: Examination) -> None:
-    """Record by record: chain, sender, nonce, expiry, then what is particular to its kind."""
+    """Record by record: chain, sender, nonce, expiry, what is particular to its kind, and the period it speaks of."""
     chain, height, nonces = work.state.due, work.block.header.height, work.change.nonces
     chain_id, kinds, earlier = chain.chain_id, chain.kinds, chain.nonces
-    senders, rules = SENDERS, RULES
+    senders, rules, single, due = SENDERS, RULES, SINGLE, due_periods(height)
+    said: set[tuple[Kind, bytes]] = set()
+    last_expiry = height + work.state.params.record_lifetime_blocks
     roles: dict[bytes, Role | None] = {}  # of the senders met so far
     for position, record in enumerate(work.block.records):
-        own_chain_id, kind, sender, nonce, expiry, _, _, _, _ = record
+        own_chain_id, kind, sender, nonce, expiry, _, body, _, _ = record
         if own_chain_id != chain_id:
             work.refuse(FaultCode.CHAIN_ID, "record of another chain", position)
         if kind not in kinds:
@@ -230,8 +233,16 @@ def _check_records(work: Examination) -> None:
         nonces[sender] = nonce
         if expiry < height:
             work.refuse(FaultCode.EXPIRED, f"expired at height {expiry}", position)
+        if expiry > last_expiry:
+            work.refuse(FaultCode.LIFETIME, f"expires at height {expiry}; {last_expiry} is the latest", position)
         if kind in rules:
             rules[kind](work, position, record)
+        if kind in due and body[0] != due[kind]:
+            work.refuse(FaultCode.PERIOD, f"{kind.name} of period {body[0]} where {due[kind]} is due", position)
+        if kind in single:
+            if (kind, sender) in said:
+                work.refuse(FaultCode.DOUBLE, f"a second {kind.name} of {sender.hex()} for one period", position)
+            said.add((kind, sender))
 
 
 def _role_in_good_standing(work: Examination, position: int, sender: bytes) -> Role | None:

@@ -177,6 +177,8 @@ def _check_link(work: Examination, position: int, record: Record) -> None:
     predecessor = PREDECESSOR[kind]
     if predecessor is None:
         work.require(record.body[0] == b"", FaultCode.LINK, "TTX has no record before it", position)
+        begins, due = record.body[2], height - 1
+        work.require(begins == due, FaultCode.PERIOD, f"TTX of period {begins} where {due} is due", position)
     else:
         before = event.get(predecessor)
         if before is None:

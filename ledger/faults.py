@@ -52,6 +52,9 @@ class FaultCode(IntEnum):
     EXECUTION = 41
     HISTORY_ROOT = 42
     UNWITNESSED = 43
+    PERIOD = 44
+    DOUBLE = 45
+    LIFETIME = 46
 
 
 def printable(text: str) -> str:

@@ -11,6 +11,7 @@ from itertools import pairwise
 from . import merkle
 from .blocks import Block, Submission, block_digest
 from .check import signed_digest, submission_roots
+from .check_period import due_periods
 from .consensus import Draw
 from .encoding import Body
 from .execution import RESULTS
@@ -67,11 +68,13 @@ def in_own_favour(records: Sequence[Record], producer: bytes) -> tuple[int, Body
 
 def invented(kinds: Collection[Kind], height: int, producer: bytes, operator: bytes) -> tuple[Kind, Body]:
     """A record that the operator never wrote, for a block of a chain of these kinds: credit, a sale or a payment."""
+    due = due_periods(height)
+    last = max(due[Kind.CREDIT], 0)
     if Kind.CREDIT in kinds:
-        return Kind.CREDIT, [height, [[producer, MAX_SHARE_PPM, MAX_SHARE_PPM]]]
+        return Kind.CREDIT, [last, [[producer, MAX_SHARE_PPM, MAX_SHARE_PPM]]]
     if Kind.TRADE in kinds:
-        return Kind.TRADE, [height, operator, producer, BOOTY, BOOTY]
-    return Kind.SETTLEMENT, [height, [[0, height, operator, producer, 0, 0, BOOTY]]]
+        return Kind.TRADE, [due[Kind.TRADE], operator, producer, BOOTY, BOOTY]
+    return Kind.SETTLEMENT, [last, [[0, last, operator, producer, 0, 0, BOOTY]]]
 
 
 def forge(

@@ -162,7 +162,7 @@ SENDERS: dict[Kind, frozenset[Role]] = dict.fromkeys(Kind, _ENO) | {
     Kind.APPLICATION: _EVERYBODY,
     Kind.REGISTRATION: frozenset((Role.PROSUMER,)),
     Kind.OFFER: frozenset((Role.AGGREGATOR,)),
-    Kind.ORDER: _EVERYBODY,
+    Kind.ORDER: frozenset((Role.PROSUMER,)),
     Kind.READING: _EVERYBODY,
     Kind.REFUSAL: _EVERYBODY,
     Kind.EQUIVOCATION: _EVERYBODY,

@@ -5,6 +5,7 @@ import pytest
 
 from ledger.blocks import Block
 from ledger.chain import Chain
+from ledger.check_period import due_periods
 from ledger.forgery import signed_anyway
 from ledger.identity import Role
 from ledger.params import Params
@@ -31,34 +32,39 @@ def history(roster):
     return values[0], values[1]
 
 
-def period_drafts(roster: Roster, period: int) -> list[Draft]:
-    """Orders, readings, an offer, a trade, and the verification and settlement of a period."""
+def period_drafts(roster: Roster, height: int) -> list[Draft]:
+    """A block's orders, offer and trade of the coming period; readings, verification and settlement of the last one."""
     site = [member.address for member in roster.members]
+    coming, last = (due_periods(height)[kind] for kind in (Kind.ORDER, Kind.READING))
     drafts = [
         Draft(
-            Kind.ORDER, i, 0, [period, -500 * i, 190_000, 200_000, 0, [[0, 100, 50_000]], 0, 0, [1, -2], [0], 0, 0, 0]
+            Kind.ORDER, i, 0, [coming, -500 * i, 190_000, 200_000, 0, [[0, 100, 50_000]], 0, 0, [1, -2], [0], 0, 0, 0]
         )
         for i in range(FIRST, LAST + 1)
     ]
-    drafts += [Draft(Kind.READING, i, 0, [period, 10 * i, 700 + period, -i]) for i in range(FIRST, LAST + 1)]
-    drafts.append(Draft(Kind.OFFER, AGGREGATOR, 0, [period, 70_000, 90_000, [3_000, 0], 500_000]))
-    drafts.append(Draft(Kind.TRADE, ENO, 0, [period, site[3], site[4], 250, 210_000]))
-    rows = [[site[i], 10 * i, 700 + period, -i, 0] for i in range(FIRST, LAST + 1)]
-    drafts.append(Draft(Kind.VERIFICATION, ENO, 0, [period, rows]))
-    drafts.append(Draft(Kind.SETTLEMENT, ENO, 0, [period, [[0, period, site[3], site[4], 250, 210_000, 52_500]]]))
+    if last >= 0:
+        drafts += [Draft(Kind.READING, i, 0, [last, 10 * i, 700 + height, -i]) for i in range(FIRST, LAST + 1)]
+    drafts.append(Draft(Kind.OFFER, AGGREGATOR, 0, [coming, 70_000, 90_000, [3_000, 0], 500_000]))
+    drafts.append(Draft(Kind.TRADE, ENO, 0, [coming, site[3], site[4], 250, 210_000]))
+    if last >= 0:
+        rows = [[site[i], 10 * i, 700 + height, -i, 0] for i in range(FIRST, LAST + 1)]
+        drafts.append(Draft(Kind.VERIFICATION, ENO, 0, [last, rows]))
+        drafts.append(Draft(Kind.SETTLEMENT, ENO, 0, [last, [[0, last, site[3], site[4], 250, 210_000, 52_500]]]))
     return drafts
 
 
-def event_drafts(roster: Roster, step: int) -> list[Draft]:
-    """Event 1 over three blocks: TTX and DTX in the first, VTX in the second, ATX in the third."""
+def event_drafts(roster: Roster, step: int, start: int = 1) -> list[Draft]:
+    """Event 1 over three blocks: TTX and DTX in the first, which promises period `start`, VTX in the second, ATX in
+    the third.
+    """
     site = roster.members[FIRST].address
     steps = [
         [
-            Draft(Kind.TTX, ENO, 1, [b"", 1, 5, 2, -1, 3, 16_000, 4_000, 90_000, 0]),
+            Draft(Kind.TTX, ENO, 1, [b"", 1, start, 2, -1, 3, 16_000, 4_000, 90_000, 0]),
             Draft(Kind.DTX, ENO, 1, [b"", 1, 0, [], [], [[site, site, 4_000, 60_000, [-5, 6]]], [], [1], [2]]),
         ],
-        [Draft(Kind.VTX, ENO, 1, [b"", [[5, site, 4_000, 3_900]]])],
-        [Draft(Kind.ATX, ENO, 1, [b"", [], [[4, 5, roster.members[ENO].address, site, 3_900, 60_000, 234_000]]])],
+        [Draft(Kind.VTX, ENO, 1, [b"", [[start, site, 4_000, 3_900]]])],
+        [Draft(Kind.ATX, ENO, 1, [b"", [], [[4, start, roster.members[ENO].address, site, 3_900, 60_000, 234_000]]])],
     ]
     return steps[step]
 
@@ -70,6 +76,12 @@ def make_chain(roster, history):
         return Chain.create(params, roster, history, name=name, store=store)
 
     return build
+
+
+def lived(chain: Chain) -> Chain:
+    """The chain after an empty block: from now on there is a period that has passed and can be metered."""
+    chain.seal([])
+    return chain
 
 
 def grow(chain: Chain, blocks: int) -> None:

@@ -13,6 +13,7 @@ from ledger import consensus
 from ledger.__main__ import main
 from ledger.blocks import Block, Submission, block_digest, rows_root, submission_digest
 from ledger.chain import Chain
+from ledger.check_period import SINGLE
 from ledger.checkpoint import Checkpoint
 from ledger.consensus.base import next_seed
 from ledger.encoding import encode
@@ -26,7 +27,7 @@ from ledger.signer import DoubleSignError, Signer
 from ledger.store import Store
 from ledger.verify import verify_rows
 
-from .conftest import ENO, FIRST, LAST, event_drafts, grow, period_drafts, rows_of
+from .conftest import AGGREGATOR, ENO, FIRST, LAST, event_drafts, grow, lived, period_drafts, rows_of
 
 
 def fault_of(chain, drafts):
@@ -101,10 +102,10 @@ def test_everything_recomputed_with_all_keys_meets_the_head_and_the_checkpoint(t
 
 @pytest.mark.parametrize("forgery", ["noise", "other key", "high s"])
 def test_forged_signature(make_chain, forgery):
-    chain = make_chain()
-    block = chain.propose([reading(FIRST, 1), reading(FIRST + 1, 1)])
+    chain = lived(make_chain())
+    block = chain.propose([reading(FIRST, 0), reading(FIRST + 1, 0)])
     mine, other = block.submissions
-    digest = submission_digest(chain.chain_id, 1, mine.root)
+    digest = submission_digest(chain.chain_id, 2, mine.root)
     if forgery == "noise":
         signature = bytes(range(64))
     elif forgery == "other key":
@@ -139,10 +140,10 @@ def test_id_swap(make_chain):
 
 
 def test_replay_in_this_chain_in_another_and_after_expiry(make_chain):
-    chain, other = make_chain(), make_chain(name=b"other")
-    late = make_chain(record_lifetime_blocks=2)
-    old = chain.seal([reading(FIRST, 1)]).records[0]
-    held_back = late.draft([reading(FIRST, 1)]).records[0]
+    chain, other = lived(make_chain()), lived(make_chain(name=b"other"))
+    late = lived(make_chain(record_lifetime_blocks=2))
+    old = chain.seal([reading(FIRST, 0)]).records[0]
+    held_back = late.draft([reading(FIRST, 0)]).records[0]
 
     def replayed(target, record):
         return target.check_candidate(assemble(target.state, target.roster, [record], target.draw())).code
@@ -153,7 +154,7 @@ def test_replay_in_this_chain_in_another_and_after_expiry(make_chain):
         late.seal([])
     assert replayed(late, held_back) is FaultCode.EXPIRED
     # A sender's signature covers the height: it can't be carried over with the record either.
-    block = chain.propose([reading(FIRST, 2)])
+    block = chain.propose([reading(FIRST, 1)])
     carried = submission_digest(chain.chain_id, block.header.height - 1, block.submissions[0].root)
     signature = sign(chain.roster.members[FIRST].private_key, carried)
     moved = rebuilt(chain, block, [block.submissions[0]._replace(signature=signature)])
@@ -161,19 +162,94 @@ def test_replay_in_this_chain_in_another_and_after_expiry(make_chain):
 
 
 def test_double_selling_of_one_metering_interval(make_chain):
-    chain = make_chain()
-    fault = fault_of(chain, [reading(FIRST, 1), reading(FIRST, 1, 9)])
+    chain = lived(make_chain())
+    fault = fault_of(chain, [reading(FIRST, 0), reading(FIRST, 0, 9)])
     assert (fault.code, fault.record) == (FaultCode.DOUBLE_READING, 1)
-    chain.seal([reading(FIRST, 1), reading(LAST, 1)])
+    chain.seal([reading(FIRST, 0), reading(LAST, 0)])
+    assert fault_of(chain, [reading(FIRST, 0)]).code is FaultCode.DOUBLE_READING
+    chain.seal([reading(FIRST, 1)])
     assert fault_of(chain, [reading(FIRST, 1)]).code is FaultCode.DOUBLE_READING
     assert fault_of(chain, [reading(FIRST, 0)]).code is FaultCode.DOUBLE_READING
     chain.seal([reading(FIRST, 2)])
 
 
+@pytest.mark.parametrize("height", [1, 2, 5])
+@pytest.mark.parametrize("lie", [-1, 1, 9_999])
+def test_a_record_of_another_period_than_the_one_that_is_due(make_chain, roster, height, lie):
+    """What is promised is promised for the coming period, what is metered and paid is of the last one."""
+    chain = make_chain()
+    grow(chain, height - 1)
+    drafts = period_drafts(roster, height)
+    for kind in {draft.kind for draft in drafts}:
+        place = next(n for n, draft in enumerate(drafts) if draft.kind is kind)
+        draft = drafts[place]
+        if draft.body[0] + lie < 0:
+            continue
+        false = draft._replace(body=[draft.body[0] + lie, *draft.body[1:]])
+        fault = fault_of(chain, [*drafts[:place], false, *drafts[place + 1 :]])
+        before = {Kind.READING: FaultCode.DOUBLE_READING, Kind.VERIFICATION: FaultCode.VERIFICATION}
+        assert fault.code is (before.get(kind, FaultCode.PERIOD) if lie < 0 else FaultCode.PERIOD)
+        assert fault.record == place
+    event = [draft._replace(event=2) for draft in event_drafts(roster, 0, height)]
+    assert (fault_of(chain, event).code, fault_of(chain, event).record) == (FaultCode.PERIOD, 0)
+    chain.seal(drafts)
+
+
+def test_one_word_a_node_and_period(make_chain, roster):
+    """Else the operator could choose afterwards which of two orders or offers it heard."""
+    chain = lived(make_chain())
+    drafts = period_drafts(roster, 2)
+    extra = [
+        Draft(Kind.FORECAST, FIRST, 0, [1, [5]]),
+        Draft(Kind.ESTIMATE, ENO, 0, [1, [], []]),
+        Draft(Kind.REGISTRATION, FIRST, 0, [1, b""]),
+        Draft(Kind.PATHS, ENO, 0, [1, []]),
+        Draft(Kind.CREDIT, ENO, 0, [0, []]),
+        Draft(Kind.GRID, ENO, 0, [0, [], [], [], [], 0, 0, 0, [], 0, []]),
+        Draft(Kind.STATUS, ENO, 0, [0, 1, 1, 1, 1, 1]),
+    ]
+    all_of_them = [*drafts, *extra]
+    codes = {}
+    for draft in all_of_them:
+        second = [*all_of_them, draft]
+        if draft.kind is Kind.TRADE:
+            assert chain.check_candidate(chain.propose(second)) is None  # pairs trade more than once
+            continue
+        fault = fault_of(chain, second)
+        assert fault.record == len(all_of_them)
+        codes[draft.kind] = fault.code
+    by_name = {
+        Kind.READING: FaultCode.DOUBLE_READING,
+        Kind.VERIFICATION: FaultCode.VERIFICATION,
+        Kind.STATUS: FaultCode.STATUS,
+    }
+    assert codes == dict.fromkeys(codes, FaultCode.DOUBLE) | by_name
+    assert set(codes) == SINGLE
+    chain.seal(all_of_them)
+
+
+def test_an_order_is_a_site_s(make_chain, roster):
+    chain = make_chain()
+    order = period_drafts(roster, 1)[0]
+    for sender in (ENO, AGGREGATOR):
+        assert fault_of(chain, [order._replace(sender=sender)]).code is FaultCode.ROLE
+
+
+def test_a_record_that_never_expires(make_chain, roster):
+    """Whoever holds it could bring it into any later block."""
+    chain = make_chain(record_lifetime_blocks=8)
+    honest = chain.propose(period_drafts(roster, 1)).records[0]
+    for expiry, code in ((9, None), (10, FaultCode.LIFETIME), (1 << 200, FaultCode.LIFETIME)):
+        values = (honest.chain_id, honest.kind, honest.sender, honest.nonce, expiry, 0, honest.body)
+        block = assemble(chain.state, roster, [Record.create(*values)], chain.draw())
+        fault = chain.check_candidate(block)
+        assert (None if fault is None else fault.code) is code
+
+
 def test_account_without_verification_and_a_second_verification(make_chain):
     chain = make_chain()
-    chain.seal(event_drafts(chain.roster, 0))
-    fault = fault_of(chain, event_drafts(chain.roster, 2))
+    chain.seal(event_drafts(chain.roster, 0, 0))
+    fault = fault_of(chain, event_drafts(chain.roster, 2, 0))
     assert (fault.code, fault.detail) == (FaultCode.LINK, "ATX without VTX in event 1")
     chain.seal(event_drafts(chain.roster, 1))
     fault = fault_of(chain, event_drafts(chain.roster, 1))
@@ -185,7 +261,7 @@ def test_inflated_energy_moves_no_weight(make_chain):
     for period in range(1, 5):
         drafts = period_drafts(honest.roster, period)
         honest.seal(drafts)
-        boasting.seal([d._replace(body=[period, 10**9, 0, 0]) if d.kind is Kind.READING else d for d in drafts])
+        boasting.seal([d._replace(body=[d.body[0], 10**9, 0, 0]) if d.kind is Kind.READING else d for d in drafts])
     assert honest.state.weights() == boasting.state.weights()
     assert honest.state.main.seed == boasting.state.main.seed
 
@@ -193,11 +269,12 @@ def test_inflated_energy_moves_no_weight(make_chain):
 def test_grinding_leaves_the_next_draw_alone(make_chain):
     drawn = set()
     for variant in range(16):  # orders of records, other records, none: sixteen roots and block hashes
-        chain = make_chain()
-        block = chain.seal([reading(FIRST, variant), *period_drafts(chain.roster, 99)[:variant]])
+        chain = lived(make_chain())
+        others = [draft for draft in period_drafts(chain.roster, 2) if draft.kind is not Kind.READING]
+        block = chain.seal([reading(FIRST, 0, variant), *others[:variant]])
         drawn.add(chain.draw())
         if variant:
-            fault = make_chain().check_candidate(rebuilt(chain, block, time_s=block.header.time_s + variant))
+            fault = lived(make_chain()).check_candidate(rebuilt(chain, block, time_s=block.header.time_s + variant))
             assert fault.code is FaultCode.TIME
     assert len(drawn) == 1
 
@@ -246,8 +323,8 @@ def test_timestamp_drift(make_chain, drift_s):
 
 
 def test_equivocation_is_convicted_by_evidence(make_chain):
-    chain = make_chain()
-    one, two = chain.equivocate(chain.draft([reading(FIRST, 1), reading(LAST, 1)]))
+    chain = lived(make_chain())
+    one, two = chain.equivocate(chain.draft([reading(FIRST, 0), reading(LAST, 0)]))
     assert chain.check_candidate(one) is chain.check_candidate(two) is None  # each is sound for who sees one
     guilty = one.header.producer
     body = chain.accuse(one, two)
@@ -266,7 +343,7 @@ def test_equivocation_is_convicted_by_evidence(make_chain):
     assert guilty not in chain.state.weights()
     assert guilty not in chain.state.committee(chain.height + 1)
     assert all(chain.seal([]).header.producer != guilty for _ in range(30))
-    chain.seal([reading(chain.roster.index_of[guilty], 40)])  # it is still metered
+    chain.seal([reading(chain.roster.index_of[guilty], chain.height - 1)])  # it is still metered
 
 
 def test_a_signer_does_not_sign_two_blocks_of_a_height(make_chain):
@@ -284,8 +361,8 @@ def test_a_signer_does_not_sign_two_blocks_of_a_height(make_chain):
 
 
 def test_reordering_of_records_and_blocks(make_chain, finished):
-    chain = make_chain()
-    block = chain.propose([reading(FIRST, 1), reading(FIRST, 2)])
+    chain = lived(make_chain())
+    block = chain.propose([reading(FIRST, 0), period_drafts(chain.roster, 2)[0]])
     swapped = replace(block, records=block.records[::-1])
     assert chain.check_candidate(swapped).code is FaultCode.RECORDS_ROOT
     recomputed = assemble(chain.state, chain.roster, block.records[::-1], chain.draw())

@@ -16,7 +16,7 @@ from ledger.proposal import assemble
 from ledger.records import Draft, Kind, Record
 from ledger.roster import AUTHORITY, NodeSpec, Roster
 
-from .conftest import AGGREGATOR, ENO, FIRST, LAST, event_drafts, grow, period_drafts
+from .conftest import AGGREGATOR, ENO, FIRST, LAST, event_drafts, grow, lived, period_drafts
 
 
 def refused(chain, drafts) -> FaultCode:
@@ -84,8 +84,8 @@ def test_event_links(make_chain):
 
 def test_event_out_of_order(make_chain, roster):
     chain = make_chain()
-    trigger, dispatch = event_drafts(roster, 0)
-    (verified,), (account,) = event_drafts(roster, 1), event_drafts(roster, 2)
+    trigger, dispatch = event_drafts(roster, 0, 0)
+    (verified,), (account,) = event_drafts(roster, 1, 0), event_drafts(roster, 2, 0)
     assert refused(chain, [dispatch]) is FaultCode.LINK  # no TTX
     assert refused(chain, [trigger._replace(event=0)]) is FaultCode.LINK  # no event
     assert refused(chain, [trigger, dispatch, verified]) is FaultCode.LINK  # VTX in the block of its DTX
@@ -203,7 +203,8 @@ def test_forgery_without_signatures_needs_the_senders(make_chain):
 def test_revoked_and_expired_certificates(make_chain, roster):
     chain = make_chain()
     serial = roster.members[FIRST].certificate.serial
-    reading = Draft(Kind.READING, FIRST, 0, [1, 2, 3, 0])
+    chain.seal([])
+    reading = Draft(Kind.READING, FIRST, 0, [0, 2, 3, 0])
     assert refused(chain, [Draft(Kind.REVOCATION, ENO, 0, [serial, b""])]) is FaultCode.ROLE
     chain.seal([Draft(Kind.REVOCATION, AUTHORITY, 0, [serial, b"key lost"]), reading])
     assert refused(chain, [reading]) is FaultCode.REVOKED
@@ -214,15 +215,16 @@ def test_revoked_and_expired_certificates(make_chain, roster):
         1, NodeSpec("late", Role.PROSUMER, 10), 1, 1
     )
     chain = Chain.create(Params(gamma=5), brief)
-    chain.seal([Draft(Kind.READING, 2, 0, [1, 2, 3, 0])])
-    assert refused(chain, [Draft(Kind.READING, 2, 0, [1, 2, 3, 0])]) is FaultCode.CERTIFICATE
+    registration = Draft(Kind.REGISTRATION, 2, 0, [0, b""])
+    chain.seal([registration])
+    assert refused(chain, [registration]) is FaultCode.CERTIFICATE
 
 
 def test_a_node_joins(make_chain, roster):
     chain = make_chain()
     chain.roster = roster.join(7, NodeSpec("newcomer", Role.PROSUMER, 9_000), 1)
     member = chain.roster.members[-1]
-    reading = Draft(Kind.READING, len(roster), 0, [1, 2, 3, 0])
+    reading = Draft(Kind.READING, len(roster), 0, [0, 2, 3, 0])
     joining = Draft(Kind.CERTIFICATE, AUTHORITY, 0, list(member.certificate.body()))
     assert refused(chain, [reading]) is FaultCode.UNKNOWN_SENDER
     forged = [*joining.body[:6], 10**6, joining.body[7]]
@@ -235,22 +237,22 @@ def test_a_node_joins(make_chain, roster):
 def test_verification_and_credit_faults(make_chain, roster):
     chain = make_chain()
     site = roster.members[FIRST].address
-    chain.seal([Draft(Kind.VERIFICATION, ENO, 0, [4, [[site, 1, 2, 0, 0]]])])
+    lived(chain).seal([Draft(Kind.VERIFICATION, ENO, 0, [0, [[site, 1, 2, 0, 0]]])])
     for body in (
-        [4, []],
-        [5, [[bytes(20), 1, 2, 0, 0]]],
-        [5, [[site, 1, 2, 0, 0], [site, 1, 2, 0, 0]]],
-        [5, [[site, 1 << 41, 0, 0, 0]]],
+        [0, []],
+        [1, [[bytes(20), 1, 2, 0, 0]]],
+        [1, [[site, 1, 2, 0, 0], [site, 1, 2, 0, 0]]],
+        [1, [[site, 1 << 41, 0, 0, 0]]],
     ):
         assert refused(chain, [Draft(Kind.VERIFICATION, ENO, 0, body)]) is FaultCode.VERIFICATION
-    assert refused(chain, [Draft(Kind.CREDIT, ENO, 0, [5, [[site, 1_000_001, 0]]])]) is FaultCode.CREDIT
+    assert refused(chain, [Draft(Kind.CREDIT, ENO, 0, [1, [[site, 1_000_001, 0]]])]) is FaultCode.CREDIT
 
 
 def test_weights_lag_two_blocks(make_chain, roster):
     chain = make_chain(credit_threshold_ppm=500_000)
     site = roster.members[LAST].address
     before = chain.state.window.weights()
-    chain.seal(
+    lived(chain).seal(
         [
             Draft(Kind.VERIFICATION, ENO, 0, [0, [[site, 9, 9, 0, 0]]]),
             Draft(Kind.CREDIT, ENO, 0, [0, [[site, 1, 0]]]),
@@ -286,7 +288,7 @@ def test_senders_and_kinds(make_chain, history):
         refused(chain, [Draft(Kind.ORDER, AUTHORITY, 0, [1, 2, 3, 4, 5, [], 0, 0, [], [], 0, 0, 0])]) is FaultCode.ROLE
     )
     assert refused(chain, [Draft(Kind.HISTORY, AUTHORITY, 0, [bytes(20), [], []])]) is FaultCode.GENESIS
-    assert chain.seal([Draft(Kind.OFFER, AGGREGATOR, 0, [1, 2, 3, [4], 5])]).records[0].kind is Kind.OFFER
+    assert chain.seal([Draft(Kind.OFFER, AGGREGATOR, 0, [0, 2, 3, [4], 5])]).records[0].kind is Kind.OFFER
 
 
 def test_what_is_signed_does_not_choose_the_producers(make_chain):
@@ -326,7 +328,7 @@ def test_a_certificate_is_renewed(make_chain, roster):
     assert refused(chain, [certificate(Role.PROSUMER, 1, 4)]) is FaultCode.CERTIFICATE
     assert refused(chain, [certificate(Role.PROSUMER, n, 4) for n in (90, 91)]) is FaultCode.CERTIFICATE
     chain.seal([Draft(Kind.REVOCATION, AUTHORITY, 0, [member.certificate.serial, b""])])
-    reading = Draft(Kind.READING, LAST, 0, [1, 2, 3, 0])
+    reading = Draft(Kind.READING, LAST, 0, [1, 2, 3, 0])  # of the period before block 3
     assert refused(chain, [reading]) is FaultCode.REVOKED
     before = chain.state.window.weights()
     chain.seal([certificate(Role.PROSUMER, 90, 4)])

@@ -4,7 +4,7 @@ import pytest
 
 from ledger.faults import FaultCode, LedgerFault
 from ledger.records import Draft, Kind
-from tests.ledger.conftest import ENO, SIGNINGS, grow, period_drafts, signed_block
+from tests.ledger.conftest import ENO, SIGNINGS, grow, lived, period_drafts, signed_block
 
 LAST_FIELD = -1
 
@@ -53,21 +53,21 @@ def test_a_false_result_with_all_signatures_is_refused(make_chain, roster, signi
 
 
 def test_results_left_out_and_results_invented_are_refused(make_chain, roster):
-    chain = make_chain()
-    honest = period_drafts(roster, 1)
+    chain = lived(make_chain())
+    honest = period_drafts(roster, 2)
     short = [draft for draft in honest if draft.kind is not Kind.SETTLEMENT]
     fault = chain.check_candidate(signed_block(chain, short), executed=honest)
     assert (fault.code, fault.record) == (FaultCode.EXECUTION, None)
     assert "SETTLEMENT is missing" in fault.detail
-    extra = [*honest, Draft(Kind.CREDIT, ENO, 0, [1, [[roster.members[3].address, 900_000, 0]]])]
+    extra = [*honest, Draft(Kind.CREDIT, ENO, 0, [0, [[roster.members[3].address, 900_000, 0]]])]
     fault = chain.check_candidate(signed_block(chain, extra), executed=honest)
     assert (fault.code, fault.record) == (FaultCode.EXECUTION, len(honest))
 
 
 def test_what_others_say_is_not_executed(make_chain, roster):
     """Orders and readings are the senders' own: their signatures stand for them."""
-    chain = make_chain()
-    honest = period_drafts(roster, 1)
+    chain = lived(make_chain())
+    honest = period_drafts(roster, 2)
     other, _ = changed(honest, Kind.READING, lambda body: body.__setitem__(1, body[1] + 1))
     assert chain.check_candidate(chain.propose(other), executed=honest) is None
 

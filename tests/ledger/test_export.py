@@ -103,7 +103,7 @@ def _saved(path, chain_of, blocks, last):
         chain = chain_of(store)
         grow(chain, blocks)
         if last is not None:
-            chain.seal([Draft(Kind.READING, FIRST, 0, [blocks + 1, last, 0, 0])])
+            chain.seal([Draft(Kind.READING, FIRST, 0, [blocks - 1, last, 0, 0])])
     return str(path)
 
 

@@ -57,9 +57,9 @@ def test_a_node_joins_and_weighs_by_what_is_verified(chain):
     chain.roster = newcomer
     me, address = len(newcomer) - 1, newcomer.members[-1].address
     assert chain.state.weights()[address] == 0
-    chain.seal([Draft(Kind.READING, me, 0, [4, 1_000, 50, 0])])
+    chain.seal([Draft(Kind.READING, me, 0, [2, 1_000, 50, 0])])
     rows = [[address, 1_000, 50, 0, 0]]
-    chain.seal([Draft(Kind.VERIFICATION, ENO, 0, [4, rows])])
+    chain.seal([Draft(Kind.VERIFICATION, ENO, 0, [3, rows])])
     assert chain.state.weights()[address] == 0  # what a block holds weighs two blocks later
     chain.seal([])
     assert chain.state.weights()[address] == 1_050 * 500_000

@@ -18,7 +18,7 @@ from ledger.proofs import prove
 from ledger.records import Draft, Kind
 from ledger.roster import NodeSpec, Roster
 
-from .conftest import AGGREGATOR, FIRST, grow, period_drafts
+from .conftest import AGGREGATOR, FIRST, grow, lived, period_drafts
 
 PERIOD_S = 900
 
@@ -179,7 +179,7 @@ def test_a_long_fork_signed_with_expired_keys_is_refused():
     node = LightNode(true.genesis.records[0].body, true.checkpoint(), 5 * PERIOD_S, trusting_period_s=10 * PERIOD_S)
     fork = Chain.create(Params(gamma=5), nodes, name=b"x", store=store)
     for period in range(18):
-        fork.seal([Draft(Kind.READING, 0, 0, [period, 10**9, 0, 0])])
+        fork.seal([Draft(Kind.PATHS, 0, 0, [period, []])])
     raws, votes = headers(store.blocks[1:]), store.blocks[-1].votes
     # A node that is up to date holds another block 5; one that has slept is told by the age of its checkpoint.
     with pytest.raises(LightFault, match="does not follow"):
@@ -263,8 +263,8 @@ def test_a_cycle_that_refusals_cut_short_needs_the_next_checkpoint(make_chain):
 
 
 def test_a_site_reads_its_own_records_and_verifies_the_others(make_chain):
-    chain = make_chain()
-    block = chain.seal(period_drafts(chain.roster, 1))
+    chain = lived(make_chain())
+    block = chain.seal(period_drafts(chain.roster, 2))
     me, other = (chain.roster.members[i].address for i in (FIRST, FIRST + 1))
     shown = show_records(block, Level.LIGHT, me)
     readable = check_shown(block.header, shown)

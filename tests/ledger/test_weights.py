@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from ledger.records import Draft, Kind
 from ledger.weights import WeightWindow
 
-from .conftest import ENO
+from .conftest import ENO, lived
 
 
 def brute_force(generated, consumed, credit_ppm, capacity_w, window, alpha, beta, threshold):
@@ -50,6 +50,7 @@ def test_chain_and_window_agree(make_chain, roster, history):
         alone.fill(node, history[0][node], history[1][node])
     rng = np.random.default_rng(3)
     pushed = []
+    lived(chain)
     for period in range(6):
         energies = rng.integers(0, 5_000, (2, len(roster)))
         rows = [[m.address, int(g), int(c), 0, 0] for m, g, c in zip(roster.members, *energies, strict=True)]
