@@ -55,6 +55,12 @@ from ledger.roster import AUTHORITY
 _TRADED = (Kind.TRADE, Kind.PATHS)
 _DISPATCHED = (Kind.REGISTRATION, Kind.DTX)
 _SETTLED = (Kind.VERIFICATION, Kind.VTX, Kind.ATX, Kind.SETTLEMENT, Kind.GRID, Kind.STATUS)
+# Who takes part is settled at genesis: nobody joins an episode, and its nodes name no delegates.
+_ACCOUNTS = frozenset((
+    Kind.CERTIFICATE, Kind.REVOCATION, Kind.HISTORY, Kind.SITE, Kind.CONDITIONS, Kind.APPLICATION, Kind.ADMISSION,
+    Kind.BALLOT,
+))  # fmt: skip
+CLOSING_BLOCKS = 2  # after an episode's last period: its results, then the accounts of its last events
 LARGEST_DRAW = 6.0  # standard deviations, see ``envs.draws.normal``
 
 
@@ -100,14 +106,28 @@ class Market:
             yield self._accounts()
             return
         self._require_known_rules(block)
-        drafts = self._results(block) if self.promised is not None else self.scribe.last_accounts()
+        yield Execution("accounts", _ACCOUNTS, [])
+        self._require_end(block)
+        if self.promised is not None:
+            drafts = self._results(block)
+        else:
+            drafts = self.scribe.last_accounts()
+            yield self._execution("settlement", (Kind.READING,), [])
         yield self._execution("settlement", _SETTLED, drafts)
         yield self._execution("standing", (Kind.CREDIT,), drafts)
-        if of_kind(block, Kind.ORDER):
+        if block.height <= self.last_period:
             yield from self._promises(block)
         else:
-            for contract, kinds in ((self.trading, _TRADED), ("trigger", (Kind.TTX,)), (self.dispatch, _DISPATCHED)):
-                yield self._execution(contract, kinds, [])
+            yield self._execution(self.trading, (Kind.ORDER, *_TRADED), [])
+            yield self._execution("trigger", (Kind.FORECAST, Kind.ESTIMATE, Kind.TTX), [])
+            yield self._execution(self.dispatch, (Kind.OFFER, *_DISPATCHED), [])
+
+    def _require_end(self, block: Sealed) -> None:
+        """Impossible where a ledger is closed before or after its episode's end: a period a height, then two blocks."""
+        end = self.last_period + CLOSING_BLOCKS
+        if bool(of_kind(block, Kind.CLOSING)) != (block.height == end):
+            found = "none" if block.height == end else f"closed at height {block.height}"
+            raise Impossible("rules", Kind.CLOSING, found, f"height {end}, after {self.last_period} periods")
 
     def _begin(self, block: Sealed) -> Execution:
         """Takes day, seed and length of the episode from the genesis block; what else it says is the scenario's."""
@@ -150,7 +170,7 @@ class Market:
         drafts += self.scribe.sites()
         sender = self.roster.authority.address
         expected = [Expected("accounts", draft.kind, sender, 0, draft.body) for draft in drafts]
-        return Execution("accounts", frozenset((Kind.CERTIFICATE, Kind.HISTORY, Kind.SITE)), expected)
+        return Execution("accounts", _ACCOUNTS, expected)
 
     def _execution(self, contract: str, kinds: Sequence[Kind], drafts: Sequence[Draft]) -> Execution:
         addresses = self.scribe.addresses

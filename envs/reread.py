@@ -42,11 +42,18 @@ class Reader:
 
     def by_site(self, block: Sealed, kind: Kind, contract: str) -> list[Record]:
         """The records of a kind, one a site in the sites' order."""
-        by_sender = {record.sender: record for record in of_kind(block, kind)}
-        missing = [i for i, each in enumerate(self.addresses[: self.world.sites]) if each not in by_sender]
+        return self._one_each(block, kind, contract, "site", self.addresses[: self.world.sites])
+
+    def _one_each(self, block: Sealed, kind: Kind, contract: str, what: str, senders: list[bytes]) -> list[Record]:
+        """A record of a kind from each of these, in their order, and from nobody else: none is held back."""
+        found = of_kind(block, kind)
+        by_sender = {record.sender: record for record in found}
+        missing = [i for i, each in enumerate(senders) if each not in by_sender]
         if missing:
-            raise Impossible(contract, kind, f"none of site {missing[0]}", "one a site")
-        return [by_sender[address] for address in self.addresses[: self.world.sites]]
+            raise Impossible(contract, kind, f"none of {what} {missing[0]}", f"one a {what}")
+        if len(found) != len(senders):
+            raise Impossible(contract, kind, f"{len(found)} records", f"one a {what}: {len(senders)}")
+        return [by_sender[address] for address in senders]
 
     def readings(self, block: Sealed) -> Ints:
         """(3, 1, N) generated, consumed, storage Wh as the sites said."""
@@ -132,11 +139,12 @@ class Reader:
                 share = 1.0 if r == UPPER else self.most_volume
                 stage.asked_wh[0, r] = min(body[7], round(float(stage.need_w[0, r]) * HOURS * share))
         stage.reserve[:] = min(max((body[8] for body in by_event.values()), default=0), self.most_reserve)
-        for record in of_kind(block, Kind.OFFER):
-            a = self.index.get(record.sender, -1) - self.world.sites
+        sites, aggregators = self.world.sites, self.world.aggregators
+        addresses = self.addresses[sites : sites + aggregators]
+        for a, record in enumerate(self._one_each(block, Kind.OFFER, "dispatch", "aggregator", addresses)):
             _, subsidy, price, volumes, threshold = record.body
-            if not 0 <= a < self.world.aggregators or len(volumes) != REQUESTS:
-                raise Impossible("dispatch", record.kind, "an offer", f"{REQUESTS} volumes of an aggregator")
+            if len(volumes) != REQUESTS:
+                raise Impossible("dispatch", record.kind, f"{len(volumes)} volumes", f"{REQUESTS} an offer")
             stage.subsidy[0, a], stage.offer_price[0, a], stage.threshold_ppm[0, a] = subsidy, price, threshold
             stage.offer_wh[0, :, a] = volumes
 

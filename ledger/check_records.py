@@ -228,6 +228,10 @@ def _check_closing(work: Examination, position: int, record: Record) -> None:
         "closing record is not the chain's last word",
         position,
     )
+    if work.state.due is work.state.main:
+        events = work.state.events | work.change.events
+        owing = next((number for number in sorted(events) if Kind.ATX not in events[number]), None)
+        work.require(owing is None, FaultCode.CLOSING, f"closed before the ATX of event {owing}", position)
     work.change.closed = True
 
 

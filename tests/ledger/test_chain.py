@@ -268,7 +268,10 @@ def test_closing(make_chain):
     grow(chain, 2)
     early = Draft(Kind.CLOSING, ENO, 0, [1, 1, chain.head])
     assert refused(chain, [early]) is FaultCode.CLOSING
-    block = chain.close(ENO, period_drafts(chain.roster, 3))
+    with pytest.raises(LedgerFault, match="CLOSING: closed before the ATX of event 1"):
+        chain.close(ENO, period_drafts(chain.roster, 3))
+    grow(chain, 2)
+    block = chain.close(ENO, period_drafts(chain.roster, 5))
     assert block.records[-1].kind is Kind.CLOSING
     assert chain.state.closed
     assert refused(chain, []) is FaultCode.CLOSED

@@ -19,7 +19,7 @@ from ledger.store import Store
 from ledger.turns import Turns
 from ledger.verify import verify_file
 
-from .conftest import ENO, FIRST, grow, period_drafts
+from .conftest import ENO, FIRST, event_drafts, grow, period_drafts
 
 DELEGATED = [name for name in consensus.available() if consensus.rule(name).elect is not None]
 A, B, C, D, E = (bytes([i]) * 20 for i in range(1, 6))
@@ -94,10 +94,11 @@ def test_every_rule_makes_a_chain_that_verifies(make_chain, tmp_path, name):
     with Store.create(path) as store:
         chain = make_chain(store=store, consensus=name, delegates=3, bar_cycles=2)
         grow(chain, 3)
-        honest = chain.propose(period_drafts(chain.roster, 4))
+        drafts = [*event_drafts(chain.roster, 2), *period_drafts(chain.roster, 4)]
+        honest = chain.propose(drafts)
         forged = chain.forge(honest)
         refusal = chain.refuse(forged, chain.check_candidate(forged, honest))
-        block = chain.seal(period_drafts(chain.roster, 4), None, [refusal])
+        block = chain.seal(drafts, None, [refusal])
         assert block.header.producer != forged.header.producer
         chain.seal([Draft(Kind.BALLOT, i, 0, [chain.roster.members[FIRST].address]) for i in (ENO, FIRST + 1)])
         grow(chain, 4)

@@ -91,7 +91,7 @@ def forks(finished, tmp_path_factory, roster, history):
     with Store.create(path) as store:
         chain = Chain.create(Params(gamma=10, window_periods=24), roster, history, store=store)
         grow(chain, 5)
-        for period in range(6, 12):
+        for period in range(4, 10):
             chain.seal([Draft(Kind.READING, FIRST, 0, [period, 1, 0, 0])])
     true, forked = blocks_of(finished["period"][0]), blocks_of(path)
     assert [a.hash == b.hash for a, b in zip(true, forked, strict=True)] == [True] * 6 + [False] * 6

@@ -111,7 +111,7 @@ def test_a_later_checkpoint_must_be_of_the_same_history(network, make_chain):
     kept = Kept()
     fork = make_chain(store=kept)
     grow(fork, 3)
-    for period in range(4, 12):
+    for period in range(2, 10):
         fork.seal([Draft(Kind.READING, FIRST, 0, [period, 1, 0, 0])])
     for proof in (continues(kept.blocks, 9, 11), continues(blocks[:9] + kept.blocks[9:], 9, 11)):
         with pytest.raises(LightFault, match="block 11 is not shown"):
