@@ -127,7 +127,7 @@ def test_an_operator_that_hears_no_offer_of_one_aggregator(tmp_path, monkeypatch
 
 def test_a_ledger_that_is_closed_before_its_last_period(tmp_path, monkeypatch):
     begin = Recorder.begin
-    monkeypatch.setattr(Recorder, "begin", lambda self, state, mechanisms, periods: begin(self, state, mechanisms, 96))
+    monkeypatch.setattr(Recorder, "begin", lambda self, *rest: begin(self, *rest[:2], 96, *rest[3:]))
     found = difference_in(tmp_path / "early.sqlite")
     assert (found.block, found.kind, found.recorded) == (CYCLES + 1, "FORECAST", "none of site 0")
 

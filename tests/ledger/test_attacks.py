@@ -202,7 +202,7 @@ def test_one_word_a_node_and_period(make_chain, roster):
     drafts = period_drafts(roster, 2)
     extra = [
         Draft(Kind.FORECAST, FIRST, 0, [1, [5]]),
-        Draft(Kind.ESTIMATE, ENO, 0, [1, [], []]),
+        Draft(Kind.ESTIMATE, ENO, 0, [1, [], [], []]),
         Draft(Kind.REGISTRATION, FIRST, 0, [1, b""]),
         Draft(Kind.PATHS, ENO, 0, [1, []]),
         Draft(Kind.CREDIT, ENO, 0, [0, []]),

@@ -10,12 +10,12 @@ from ledger.identity import sign
 from ledger.merkle import EMPTY_ROOT
 from ledger.proposal import assemble
 
-from .test_combined import ALL, height_drafts
+from .test_combined import ALL, grown, height_drafts
 
 
 @pytest.fixture
 def chain(make_chain):
-    return make_chain(siblings=ALL, delegates=3, gamma=10)
+    return grown(make_chain(siblings=ALL, delegates=3, gamma=10), 1)
 
 
 def restated(chain, block, sender, name, root):
@@ -34,7 +34,7 @@ def restated(chain, block, sender, name, root):
 
 def test_a_sender_states_of_sealed_siblings_what_they_sealed_from_it(chain, roster):
     """Whatever it signs: all signatures hold. Of siblings that are still to be sealed it may have handed in other."""
-    drafts = height_drafts(roster, 1)
+    drafts = height_drafts(roster, 2)
     names = [each.name for each in chain.state.chains]
     sealed = {}
     for place, name in enumerate(names):
@@ -59,11 +59,11 @@ def test_a_sender_states_of_sealed_siblings_what_they_sealed_from_it(chain, rost
         sealed[name] = {each.sender for each in block.submissions}
     assert sealed["dispatch"] - sealed["trading"]  # some gave nothing to a sealed sibling
     assert sealed["dispatch"] & sealed["trading"]
-    chain.seal(height_drafts(roster, 2))  # the next height starts anew
+    chain.seal(height_drafts(roster, 3))  # the next height starts anew
 
 
 def test_a_refusal_added_to_a_sealed_chain_is_signed_with_the_next(chain, roster):
-    drafts = height_drafts(roster, 1)
+    drafts = height_drafts(roster, 2)
     refusals = [chain.absence(chain.draw())]
     block = chain.seal(drafts, None, refusals)
     producer = block.header.producer

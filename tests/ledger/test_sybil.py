@@ -32,6 +32,7 @@ def network(parts: int, rule: str, conditions: tuple[Draft, ...] = ()) -> tuple[
     # Everybody's credit is a little below one by now, other than a newcomer's.
     credit_ppm = np.random.default_rng(3).integers(900_000, 1_000_000, 2 + SITES).tolist() + [950_000] * parts
     rows = [[member.address, ppm, 0] for member, ppm in zip(roster.members, credit_ppm, strict=True)]
+    chain.seal_height([])
     chain.seal_height([Draft(Kind.CREDIT, ENO, 0, [0, rows])])
     chain.seal_height([])
     return chain, {member.address for member in roster.members[2 + SITES :]}
