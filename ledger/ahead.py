@@ -212,9 +212,10 @@ class Ahead:
         return helper if helper is not None and helper.waiting_bytes < MOST_WAITING_BYTES else None
 
     def _share(self) -> int:
-        """How much of a block to ask for: all while the helpers keep up, less the more blocks wait for them."""
-        behind = sum(each.behind for each in self._helpers) / AHEAD
-        return round(WHOLE * min(1.0, max(0.0, 1.5 - behind)))
+        """How much of a block to ask for: all while the helpers keep up, less the more waits for them of what may."""
+        blocks = sum(each.behind for each in self._helpers) / AHEAD
+        size = sum(each.waiting_bytes for each in self._helpers) / (len(self._helpers) * MOST_WAITING_BYTES)
+        return round(WHOLE * min(1.0, max(0.0, 1.5 - max(blocks, size))))
 
     def _hand_out(self, row: int, data: bytes, helper: _Helper | None, state: ChainState) -> None:
         if helper is not None:
