@@ -11,7 +11,7 @@ from numba import njit
 
 from envs.grid.feeder import SweepArrays
 from envs.grid.inverter import Droop, capability_var, damping, sweep_with_droop
-from envs.grid.measure import loading_one
+from envs.grid.measure import loading_one, magnitude
 from envs.grid.single import sweep_one
 from envs.types import PPM, Floats, Ints
 from envs.world import World
@@ -123,7 +123,7 @@ def inject(limits, desk):
 def measure(limits, desk):
     """Magnitudes and loadings of the voltages and currents on the desk."""
     for bus in range(desk.magnitude.shape[0]):
-        desk.magnitude[bus] = abs(desk.voltage[bus])
+        desk.magnitude[bus] = magnitude(desk.voltage[bus])
     loading_one(limits.feeder, desk.voltage, desk.current, desk.loading)
 
 

@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from envs.grid.equipment import text
 from envs.grid.feeder import Feeder, load_feeder
 from envs.grid.sources import build_net, find_source
+from envs.grid.sweep import Flow
 
 RURAL = "simbench:1-LV-rural1--2-sw"
 SEMIURBAN = "simbench:1-LV-semiurb4--2-sw"
@@ -37,6 +39,25 @@ def pandapower_net(name: str, load_p_kw: Any, load_q_kvar: Any, pv_p_kw: Any) ->
         net.storage["scaling"] = 0.0
     pandapower.runpp(net, trafo_model="t", tolerance_mva=1e-10, numba=False)
     return net
+
+
+def assert_agrees(feeder: Feeder, flow: Flow, net: Any, kw: float = 1e-6) -> None:
+    """Voltages and loadings to 1e-7 pu of pandapower's answer, losses and the slack's power to ``kw``."""
+    assert flow.converged
+    for index in net.bus.index[net.bus.in_service]:
+        assert flow.voltage_pu[feeder.bus_of(index)] == pytest.approx(net.res_bus.vm_pu[index], abs=1e-7)
+    loading = dict(zip(feeder.branch_name.tolist(), flow.loading.tolist(), strict=True))
+    compared, losses_mw = 0, 0.0
+    for table in ("line", "trafo"):
+        for index in net[table].index[net[table].in_service]:
+            expected = net[f"res_{table}"].loading_percent[index] / 100
+            found = loading[text(net[table].name[index], f"{table} {index}")]
+            assert found == pytest.approx(expected, abs=1e-7)
+            compared += 1
+        losses_mw += float(net[f"res_{table}"].pl_mw.sum())
+    assert compared == feeder.branch_count - 1
+    assert flow.losses_kw == pytest.approx(losses_mw * 1000, abs=kw)
+    assert flow.slack_p_kw == pytest.approx(float(net.res_ext_grid.p_mw.sum()) * 1000, abs=kw)
 
 
 @pytest.fixture(scope="session")

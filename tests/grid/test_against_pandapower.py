@@ -5,31 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from envs.grid.equipment import text
-from envs.grid.feeder import Feeder, load_feeder
+from envs.grid.feeder import load_feeder
 from envs.grid.profiles import load_profiles
-from envs.grid.sweep import Flow, PowerFlow
-from tests.grid.conftest import CASE33, RURAL, SEMIURBAN, SIX_NODE, TINY, injections, pandapower_net
+from envs.grid.sweep import PowerFlow
+from tests.grid.conftest import CASE33, RURAL, SEMIURBAN, SIX_NODE, TINY, assert_agrees, injections, pandapower_net
 
 PERIODS = (12 * 4, 96 * 170 + 52, 96 * 340 + 72)  # a winter noon, a summer noon, a December evening
-
-
-def assert_agrees(feeder: Feeder, flow: Flow, net) -> None:
-    assert flow.converged
-    for index in net.bus.index:
-        assert flow.voltage_pu[feeder.bus_of(index)] == pytest.approx(net.res_bus.vm_pu[index], abs=1e-7)
-    loading = dict(zip(feeder.branch_name.tolist(), flow.loading.tolist(), strict=True))
-    compared, losses_mw = 0, 0.0
-    for table in ("line", "trafo"):
-        for index in net[table].index[net[table].in_service]:
-            name = text(net[table].name[index], f"{table} {index}")
-            expected = net[f"res_{table}"].loading_percent[index] / 100
-            assert loading[name] == pytest.approx(expected, abs=1e-7)
-            compared += 1
-        losses_mw += float(net[f"res_{table}"].pl_mw.sum())
-    assert compared == feeder.bus_count - 1
-    assert flow.losses_kw == pytest.approx(losses_mw * 1000, abs=1e-6)
-    assert flow.slack_p_kw == pytest.approx(float(net.res_ext_grid.p_mw.sum()) * 1000, abs=1e-6)
 
 
 @pytest.mark.parametrize("name", [RURAL, SEMIURBAN, TINY, SIX_NODE])

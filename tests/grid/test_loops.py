@@ -10,7 +10,6 @@ import pytest
 
 from envs.audit import executors
 from envs.grid.convert import feeder_arrays
-from envs.grid.equipment import text
 from envs.grid.feeder import Feeder, _feeder, load_feeder
 from envs.grid.messages import exchange
 from envs.grid.newton import NewtonFlow, load_mesh
@@ -23,7 +22,7 @@ from envs.types import GRID, OVERLOAD
 from ledger.audit import audit_file
 from ledger.verify import verify_file
 from tests.envs.play import OFF, by_rules, core_of, episode
-from tests.grid.conftest import RURAL
+from tests.grid.conftest import RURAL, assert_agrees
 from tests.grid.test_newton import RING, nominal, solved_by_pandapower
 
 VILLAGE = "case:ring"
@@ -42,30 +41,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def assert_agrees_with_pandapower(feeder: Feeder, net) -> None:
-    flow = PowerFlow(feeder).solve(*nominal(feeder))
-    assert flow.converged
-    for index, bus in zip(feeder.pandapower_bus, feeder.feeder_bus, strict=True):
-        assert flow.voltage_pu[bus] == pytest.approx(net.res_bus.vm_pu[index], abs=1e-7)
-    loading = dict(zip(feeder.branch_name.tolist(), flow.loading.tolist(), strict=True))
-    losses_mw, compared = 0.0, 0
-    for table in ("line", "trafo"):
-        for index in net[table].index[net[table].in_service]:
-            expected = net[f"res_{table}"].loading_percent[index] / 100
-            found = loading[text(net[table].name[index], f"{table} {index}")]
-            assert np.isnan(expected) or found == pytest.approx(expected, abs=1e-7)
-            compared += 1
-        losses_mw += float(net[f"res_{table}"].pl_mw.sum())
-    assert compared == feeder.branch_count - 1
-    assert flow.losses_kw == pytest.approx(losses_mw * 1000, abs=1e-4)
-    assert flow.slack_p_kw == pytest.approx(float(net.res_ext_grid.p_mw.sum()) * 1000, abs=1e-4)
-
-
 @pytest.mark.parametrize(("name", "loops"), [(VILLAGE, 2), (TIES, 5), ("case:switched", 4)])
 def test_nets_with_loops_agree_with_pandapower_and_with_newton(folder: Path, name: str, loops: int) -> None:
     feeder, mesh = load_feeder(name, [folder]), load_mesh(name, [folder])
     assert feeder.branch_count - feeder.bus_count == loops == mesh.loops
-    assert_agrees_with_pandapower(feeder, solved_by_pandapower(build_net(find_source(name, [folder]))))
+    net = solved_by_pandapower(build_net(find_source(name, [folder])))
+    assert_agrees(feeder, PowerFlow(feeder).solve(*nominal(feeder)), net, kw=1e-4)
     for factor in (-0.5, 0.3, 2.0):
         swept = PowerFlow(feeder).solve(*(factor * power for power in nominal(feeder)))
         newton = NewtonFlow(mesh).solve(*(factor * power for power in nominal(mesh)))
@@ -84,7 +65,7 @@ def test_a_simbench_net_with_all_its_rings_closed_agrees_with_pandapower() -> No
     net.switch["closed"] = True
     feeder = _feeder("closed", feeder_arrays(net, "closed"))
     assert feeder.branch_count - feeder.bus_count == 7
-    assert_agrees_with_pandapower(feeder, solved_by_pandapower(net))
+    assert_agrees(feeder, PowerFlow(feeder).solve(*nominal(feeder)), solved_by_pandapower(net), kw=1e-4)
 
 
 def test_a_batch_is_its_worlds_to_the_byte_and_collapse_leaks_nothing(village: Feeder) -> None:
