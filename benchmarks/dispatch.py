@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.grid import Row, best_us, timed
 from benchmarks.highs import Model, WholeModel
+from benchmarks.timing import Row, best_us, timed
 from envs.dispatch import admm, merit_order, milp
 from envs.dispatch.base import DispatchSettings
 from envs.grid.feeder import load_feeder

@@ -1,21 +1,21 @@
 """How long power flows take, beside the tools that do the same, measured in one run.
 
 `run()` returns dicts of name, value and unit; `python -m benchmarks grid` prints them. Each figure is the best of
-several repetitions on one core: the machine's own share, not that of its neighbours. Times are for one world, whatever
-the batch; every time has its rate, the worlds solved per second, beside it.
+several repetitions in processor time: the machine's own share, not that of its neighbours. Times are for one world,
+whatever the batch; every time has its rate, the worlds solved per second, beside it.
 """
 
 from __future__ import annotations
 
-import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
-from typing import Any, TypedDict
+from typing import Any
 
 import numpy as np
 
 from benchmarks.pgm import batch_solver
+from benchmarks.timing import Row, best_us, timed
 from envs.grid.feeder import Feeder, load_feeder
 from envs.grid.messages import exchange
 from envs.grid.newton import NewtonFlow, load_mesh
@@ -32,34 +32,9 @@ MESHED = ("case:ring", "case:ties33")
 BATCHES = (1, 64, 1024)
 
 
-class Row(TypedDict):
-    """One measured figure."""
-
-    name: str
-    value: float
-    unit: str
-
-
 def run() -> list[Row]:
     """All figures of the grid."""
     return [*_power_flow_rows(), *_message_rows()]
-
-
-def best_us(call: Callable[[], Any], seconds: float = 0.3) -> float:
-    """The shortest of the calls that fit into `seconds`, after one unmeasured call (compilation, caches)."""
-    call()
-    best, end = float("inf"), time.perf_counter() + seconds
-    while time.perf_counter() < end:
-        start = time.perf_counter()
-        call()
-        best = min(best, time.perf_counter() - start)
-    return best * 1e6
-
-
-def timed(name: str, spent_us: float, unit: str = "us/world") -> Iterator[Row]:
-    """A time and its rate."""
-    yield Row(name=name, value=spent_us, unit=unit)
-    yield Row(name=f"{name}: rate", value=1e6 / spent_us, unit="solves/s")
 
 
 def _power_flow_rows() -> Iterator[Row]:

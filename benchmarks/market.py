@@ -1,13 +1,13 @@
 """Clearings a second: books of 30 to 100 000 orders, one alone and 64 worlds of 30, each in one compiled call.
 
 Kernel rows leave out Python's call; `clear` rows are what the environment pays. Quotes are random, 80 000 to 300 000
-micro-currency, sells and buys alike. Each figure is the best of several repetitions on one core. Beside them pymarket.
+micro-currency, sells and buys alike. Each figure is the best of several repetitions in processor time. Beside them
+pymarket.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from functools import partial
 from types import ModuleType
 from typing import Any
@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from benchmarks.timing import Row, best_us
 from envs import plugins
 from envs.market.two_stage_double import _clear as two_stage_kernel
 from envs.types import PPM, Offers, Orders, Tariffs
 
-Row = dict[str, Any]
 TARIFFS = Tariffs(80_000, 300_000, True)
 SIZES = (30, 1_000, 100_000)
 SLOW = {"bilateral": 10_000, "stackelberg": 1_000}  # largest book: time grows with the square of the orders
@@ -34,17 +34,6 @@ def book(worlds: int, orders: int, seed: int = 0) -> Orders:
     quantity = rng.integers(-4_000, 4_001, shape)
     opening, limit = rng.integers(80_000, 300_001, shape), rng.integers(80_000, 300_001, shape)
     return Orders(opening, limit, quantity, rng.integers(0, PPM + 1, shape))
-
-
-def best_us(call: Callable[[], Any], seconds: float = 0.3) -> float:
-    """The shortest of the calls that fit into ``seconds``, after one unmeasured call."""
-    call()
-    best, end = float("inf"), time.perf_counter() + seconds
-    while time.perf_counter() < end:
-        start = time.perf_counter()
-        call()
-        best = min(best, time.perf_counter() - start)
-    return best * 1e6
 
 
 @njit
@@ -124,9 +113,9 @@ def pymarket_rows(seconds: float = 1.0) -> list[Row]:
             orders = book(1, SITES)
             for i, (wh, price) in enumerate(zip(orders.quantity_wh[0], orders.limit[0], strict=True)):
                 market.accept_bid(abs(int(wh)) + 1, int(price), i, bool(wh < 0), 0)
-            start = time.perf_counter()
+            start = time.process_time()
             market.run(name, r=np.random.RandomState(0))
-            best = min(best, time.perf_counter() - start)
+            best = min(best, time.process_time() - start)
         rows.append(
             {"name": f"pymarket {pymarket.__version__}: {name} of {SITES} orders", "value": best * 1e6, "unit": "us"}
         )
