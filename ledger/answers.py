@@ -26,7 +26,8 @@ _VERDICT = (
 SCHEMAS = {
     "verdict": Schema(2, _VERDICT),
     "audit": Schema(
-        2, ("sound", "fault", "difference", "blocks", "contracts", "findings", "head", "signing", "closed")
+        2, ("sound", "fault", "difference", "blocks", "contracts", "findings", "unfinished", "head", "signing",
+            "closed")
     ),
     "overview": Schema(
         2, ("ledger", "name", "chains", "gamma", "signing", "nodes", "blocks", "head", "records", "events",

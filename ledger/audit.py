@@ -19,6 +19,7 @@ from .blocks import Block
 from .businesses import business_of
 from .execution import Expected, as_text, parting
 from .faults import printable
+from .params import params_of
 from .records import Kind, Record
 from .store import Store
 
@@ -95,6 +96,7 @@ class Report:
     blocks: int  # executed without a difference
     contracts: tuple[str, ...]
     findings: tuple[dict[str, Any], ...] = ()
+    unfinished: int = 0  # blocks of a last height that some chains have not sealed: not executed
 
 
 def load_factories(name: str | None) -> list[Factory]:
@@ -106,10 +108,25 @@ def load_factories(name: str | None) -> list[Factory]:
     factories = []
     for value, load in found:
         try:
-            factories.append(load())
+            factory = load()
         except (ImportError, AttributeError, ValueError) as error:
             raise AuditError(f"executors {value!r} cannot be loaded (module:attribute is needed): {error}") from error
+        if not callable(factory):
+            raise AuditError(f"executors {value!r} cannot be called with a scenario and its overrides")
+        factories.append(factory)
     return factories
+
+
+def executor_of(factory: Factory, config: str, overrides: Sequence[str]) -> Executor:
+    """What a factory makes of a scenario; AuditError when it refuses the scenario or makes no executor."""
+    try:
+        made = factory(config, overrides)
+    except (ValueError, TypeError) as error:
+        raise AuditError(str(error)) from error
+    lacking = [name for name in ("contracts", "findings", "execute") if not hasattr(made, name)]
+    if lacking:
+        raise AuditError(f"{factory!r} makes no executor: {made!r:.60} has no {', '.join(lacking)}")
+    return made
 
 
 def _imported(name: str) -> Any:
@@ -121,16 +138,27 @@ def _imported(name: str) -> Any:
 
 def audit_file(path: str | Path, executors: Sequence[Executor]) -> Report:
     """Execute a verified ledger file again; StoreError when it is missing or no ledger."""
-    contracts = tuple(name for executor in executors for name in executor.contracts)
-    blocks = 0
     with Store.open(path) as store:
-        for _, group in groupby(store.blocks(), key=lambda block: block.header.height):
-            sealed_blocks = list(group)
-            sealed = _sealed(sealed_blocks)
-            found = [each for executor in executors if (each := audit_height(sealed, executor)) is not None]
-            if found:
-                return Report(min(found, key=lambda each: each[0])[1], blocks, contracts, _findings(executors))
-            blocks += len(sealed_blocks)
+        return audit_rows(store.rows(), executors)
+
+
+def audit_rows(rows: Iterable[tuple[int, bytes]], executors: Sequence[Executor]) -> Report:
+    """Execute verified blocks again. A writer that is at work, or was killed, leaves a last height that not all chains
+    have sealed: what it lacks is no difference.
+    """
+    contracts = tuple(name for executor in executors for name in executor.contracts)
+    blocks, chains = 0, 1
+    for height, group in groupby((Block.from_bytes(data) for _, data in rows), key=lambda block: block.header.height):
+        sealed_blocks = list(group)
+        if len(sealed_blocks) < chains:
+            return Report(None, blocks, contracts, _findings(executors), len(sealed_blocks))
+        if height == 0:
+            chains = len(params_of(sealed_blocks[0].records[0].body).businesses)
+        sealed = _sealed(sealed_blocks)
+        found = [each for executor in executors if (each := audit_height(sealed, executor)) is not None]
+        if found:
+            return Report(min(found, key=lambda each: each[0])[1], blocks, contracts, _findings(executors))
+        blocks += len(sealed_blocks)
     return Report(None, blocks, contracts, _findings(executors))
 
 

@@ -10,14 +10,15 @@ from typing import Final
 from . import show
 from .access import AccessFault
 from .answers import print_json
-from .audit import AuditError, Report, audit_file, load_factories
+from .audit import Report, audit_rows, executor_of, load_factories
 from .checkpoint import Checkpoint
 from .consistency import compare
 from .export import export_chain, import_chain
 from .identity import display_address
 from .params import DISPATCH
 from .store import Store
-from .verify import CORES, Verdict, verify_file
+from .twice import SameRows
+from .verify import CORES, Verdict, verify_file, verify_rows
 from .view import view
 
 Command = Callable[[argparse.Namespace], int]
@@ -65,33 +66,32 @@ def _print_audit(verdict: Verdict, report: Report) -> None:
         "sound": verdict.sound and found is None, "fault": verdict.fault,
         "difference": None if found is None else asdict(found), "blocks": report.blocks,
         "contracts": report.contracts, "findings": report.findings,
-        "head": verdict.head, "signing": verdict.signing, "closed": verdict.closed,
+        "unfinished": report.unfinished, "head": verdict.head, "signing": verdict.signing, "closed": verdict.closed,
     }  # fmt: skip
     print_json("audit", view)
 
 
 def audited(options: argparse.Namespace) -> int:
     """Verify a file, then execute its rules again."""
-    try:
-        executors = [factory(options.config, options.set) for factory in load_factories(options.executors)]
-    except AuditError:
-        raise
-    except ValueError as error:  # the scenario is refused by the executors' own settings
-        raise AuditError(str(error)) from error
-    verdict = _verified(options)
-    if not verdict.sound:
-        if options.json:
-            _print_audit(verdict, Report(None, 0, ()))  # nothing was executed
-        else:
-            print(verdict.fault)
-        return 1
-    report = audit_file(options.path, executors)
+    executors = [executor_of(factory, options.config, options.set) for factory in load_factories(options.executors)]
+    with Store.open(options.path) as store:
+        rows = SameRows(store.rows)
+        verdict = verify_rows(rows.first(), not options.open, options.head, _checkpoint(options), CORES)
+        if not verdict.sound:
+            if options.json:
+                _print_audit(verdict, Report(None, 0, ()))  # nothing was executed
+            else:
+                print(verdict.fault)
+            return 1
+        report = audit_rows(rows.again(), executors)
     difference = report.difference
     if options.json:
         _print_audit(verdict, report)
     elif difference is None:
         executed = f"{report.blocks} blocks executed again ({', '.join(report.contracts)})"
         print(f"follows: {executed}, {_assurance(verdict)}")
+        if report.unfinished:
+            print(f"{report.unfinished} blocks of the last height, which is not finished, are not executed")
         if report.findings:
             print(f"{len(report.findings)} dispatches certified: limits and least cost (--json lists them)")
         print(f"head {verdict.head}")

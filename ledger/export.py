@@ -8,7 +8,8 @@ its bytes. Reading checks everything before anything is written.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
 from pathlib import Path
 
 from .checkpoint import Checkpoint
@@ -70,22 +71,40 @@ def import_chain(
 ) -> Verdict:  # fmt: skip
     """Verify an exported chain and, if it is sound, write it to the new ledger file `target`.
 
-    Nothing is written for an unsound chain. StoreError where `source` is no exported chain or `target` exists.
+    Nothing is left of an unsound chain. StoreError where `source` is no exported chain or `target` exists.
     """
     target = Path(target)
     if target.exists():
         raise StoreError(f"{target} exists; a ledger is never written over")
-    next(exported_rows(source), None)  # no exported chain at all: an error, not a verdict
-    verdict = verify_rows(exported_rows(source), closed, head, checkpoint, cores)
-    if not verdict.sound:
-        return verdict
+    rows = exported_rows(source)
+    first = list(islice(rows, 1))  # no exported chain at all: an error, not a verdict
     partial = target.with_name(f"{target.name}.partial")
     partial.unlink(missing_ok=True)  # of an import that was killed
     try:
         with Store.create(partial, durability="normal") as store:
-            for number, data in exported_rows(source):
-                store.append_bytes(number, data)
-        partial.replace(target)
+            copy = _Copy(store)
+            verdict = verify_rows(copy.rows(chain(first, rows)), closed, head, checkpoint, cores)
+        if copy.failed is not None:
+            raise copy.failed
+        if verdict.sound:
+            partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)
     return verdict
+
+
+class _Copy:
+    """Stores rows as they are verified: the source is read once, so it may be a pipe, and cannot change in between."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.failed: StoreError | None = None  # of the disk, which is no fault of the chain
+
+    def rows(self, source: Iterable[tuple[int, bytes]]) -> Iterator[tuple[int, bytes]]:
+        for number, data in source:
+            try:
+                self._store.append_bytes(number, data)
+            except StoreError as error:
+                self.failed = error
+                return
+            yield number, data

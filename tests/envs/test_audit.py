@@ -267,6 +267,11 @@ def test_other_rules_are_refused_by_their_hash(day, capsys, setting, contract):
         ["--config", SCENARIO, "--set", "market.feed_in"],
         ["--config", SCENARIO, "--executors", "envs.audit"],
         ["--config", SCENARIO, "--executors", "no_such_module:executors"],
+        ["--config", SCENARIO, "--executors", "os:path"],
+        ["--config", SCENARIO, "--executors", "json:loads"],
+        ["--config", SCENARIO, "--executors", "operator:add"],
+        ["--config", SCENARIO, "--executors", "builtins:format"],
+        ["--config", SCENARIO, "--executors", "itertools:chain"],
     ],
 )
 def test_errors_are_one_line(day, capsys, arguments):

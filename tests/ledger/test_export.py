@@ -1,6 +1,8 @@
 """One file a chain, out and in; and whether two files tell one story."""
 
 import json
+import os
+from threading import Thread
 
 import pytest
 from hypothesis import given, settings
@@ -10,6 +12,7 @@ from ledger.__main__ import main
 from ledger.export import MAGIC, exported_rows, import_chain
 from ledger.records import Draft, Kind
 from ledger.store import Store, StoreError
+from ledger.twice import SameRows
 
 from .conftest import FIRST, SIGNINGS, grow, rows_of
 
@@ -127,3 +130,41 @@ def test_how_two_files_relate(tmp_path, make_chain, capsys):
     assert main(["consistency", same[0], forked]) == 1
     assert "signed both blocks" in capsys.readouterr().out
     assert main(["consistency", same[0], str(tmp_path / "none")]) == 2
+
+
+def test_a_chain_is_imported_from_a_pipe(exported, finished, tmp_path, capsys):
+    """The source is read once: what is stored is what was verified."""
+    pipe, target = tmp_path / "pipe", tmp_path / "new.sqlite"
+    os.mkfifo(pipe)
+    writer = Thread(target=pipe.write_bytes, args=(exported.read_bytes(),))
+    writer.start()
+    assert main(["import", str(pipe), str(target)]) == 0
+    writer.join()
+    assert rows_of(target) == rows_of(finished["period"][0])
+
+
+def test_an_import_that_fails_leaves_nothing(exported, tmp_path, monkeypatch):
+    append = Store.append_bytes
+
+    def full(self, number, data):
+        if number == 7:
+            raise StoreError("disk is full")
+        append(self, number, data)
+
+    monkeypatch.setattr(Store, "append_bytes", full)
+    with pytest.raises(StoreError, match="disk is full"):
+        import_chain(exported, tmp_path / "new.sqlite")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_changes_between_two_readings_is_refused():
+    rows = [(number, bytes([number]) * 3) for number in range(5)]
+    source = SameRows(lambda: iter(rows))
+    assert list(source.first()) == rows
+    assert list(source.again()) == rows
+    kept, rows = rows, [*rows, (5, b"new")]
+    assert list(source.again()) == kept  # what a writer adds meanwhile is not verified, and does not come
+    for changed in ([*kept[:2], (2, b"other"), *kept[3:]], kept[:2]):
+        rows = changed
+        with pytest.raises(StoreError, match="block 2 changed while the file was read"):
+            list(source.again())
