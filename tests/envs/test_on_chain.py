@@ -175,9 +175,19 @@ def test_results_falsified_with_the_operator_are_refused_and_punished(tmp_path, 
     """The operator signs what the producer asks for; the validators' own execution contradicts it."""
     overrides = {"malicious": {"false_settlement": {"count": 12}}, "ledger": {"mode": mode}}
     core, traces, blocks = played(tmp_path, "rural_day", overrides, 12)
-    refusals = [record.body for block in blocks for record in block.records if record.kind is Kind.REFUSAL]
+    main = blocks[0].header.chain_id
+    refusals = [
+        (block.header.chain_id == main, block.header.height, record.body[3])
+        for block in blocks
+        for record in block.records
+        if record.kind is Kind.REFUSAL
+    ]
     assert len(refusals) >= 5
-    assert {body[3] for body in refusals} == {FaultCode.EXECUTION}
+    assert sum(int(trace.trades.count[0]) for trace in traces) == 0  # a delegate of trading has to invent a sale
+    assert {fault for dispatch, _, fault in refusals if not dispatch} == {FaultCode.PATHS}
+    assert {fault for dispatch, height, fault in refusals if dispatch and height > 1} == {FaultCode.EXECUTION}
+    before = {fault for dispatch, height, fault in refusals if dispatch and height == 1}
+    assert before <= {FaultCode.PERIOD}  # nothing is lived yet that could be settled
     culprits = np.flatnonzero(core.state.malicious[0] == 0)
     refused = {site for trace in traces for site in trace.refused[0]}
     assert refused
@@ -193,5 +203,9 @@ def test_an_invented_trade_of_nobodys_is_refused_by_its_path(tmp_path):
     """Where peers do not trade, operator and producer invent a sale by the operator, which no path joins to a site."""
     overrides = {"market": {"trading": "feed_in"}, "malicious": {"false_settlement": {"count": 6}}}
     _, _, blocks = played(tmp_path, "tiny", overrides | {"ledger": {"mode": "hashes"}}, 12)
-    faults = {record.body[3] for block in blocks for record in block.records if record.kind is Kind.REFUSAL}
-    assert faults == {FaultCode.PATHS, FaultCode.EXECUTION}
+    turns = {tuple(r.body[:4]) for block in blocks for r in block.records if r.kind is Kind.REFUSAL}
+    nothing_lived = FaultCode.PERIOD  # of a settlement invented for the first block, when there is nothing to settle
+    assert {fault for height, *_, fault in turns if (height, fault) != (1, nothing_lived)} == {
+        FaultCode.PATHS,
+        FaultCode.EXECUTION,
+    }
