@@ -31,6 +31,7 @@ COLUMNS = {
     "verified, not changed": "kWh",
     "changed, not verified": "kWh",
     "after the event": "kWh",
+    "cut by force": "kWh",
     "paid": "¤",
     "paid a changed kWh": "¤/kWh",
 }
@@ -48,6 +49,7 @@ def totals(day: Day) -> dict[str, float | None]:
         "verified, not changed": kwh(sum(e.unchanged_wh for e in events)),
         "changed, not verified": kwh(sum(e.unverified_wh for e in events)),
         "after the event": kwh(sum(e.after_wh for e in events)),
+        "cut by force": kwh(sum(e.cut_wh for e in events)),
         "paid": currency(paid),
         "paid a changed kWh": currency(paid) / kwh(changed) if changed > 0 else None,
     }
@@ -92,7 +94,10 @@ def _event_row(world: World, twin: EventTwin) -> str:
         CAUSES[page.cause],
         "more" if page.direction > 0 else "less",
         str(page.duration),
-        *(number(kwh(wh), "kWh") for wh in (page.ordered_wh, page.verified_wh, twin.changed_wh, twin.after_wh)),
+        *(
+            number(kwh(wh), "kWh")
+            for wh in (page.ordered_wh, page.verified_wh, twin.changed_wh, twin.after_wh, twin.cut_wh)
+        ),
         number(currency(twin.paid), "¤"),
         number(currency(twin.passed_on), "¤"),
     ]
@@ -139,8 +144,8 @@ def study(scenario: Scenario, policies: Mapping[str, str], seeds: Sequence[int],
         "",
         f"Every event of seed {seeds[0]} (`{scenario.market.baseline}`, {named}), in kWh and ¤:",
         "",
-        "| time | cause | injection | periods | ordered | verified | changed | after it | operator paid | users got |",
-        "| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+        "| time | cause | way | periods | ordered | verified | changed | after | cut | operator paid | users got |",
+        "| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
         *event_rows(world, own[0]),
     ]
     return "\n".join(lines)

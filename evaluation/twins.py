@@ -36,7 +36,8 @@ class EventTwin:
     """An event beside the same day without it. Wh over the whole event, in the direction of its request."""
 
     page: EventPage
-    changed_wh: int  # its sites' injection less that of the twin while it lasted
+    changed_wh: int  # its sites' injection less that of the twin while it lasted, without what was cut by force
+    cut_wh: int  # of all sites, what its cut of last resort changed: forced, so nobody's flexibility
     unchanged_wh: int  # verified, and so paid, at sites and periods that changed less
     unverified_wh: int  # changed within the order at sites and periods, and not verified
     after_wh: int  # change of all sites from its end to the end of the day; < 0 is given back
@@ -77,7 +78,8 @@ def play_day(scenario: Scenario, policies: Mapping[str, str], seed: int, game: s
     net_wh = np.stack([_net(trace) for trace in again])  # (T, K, N)
     if not np.array_equal(net_wh[:, 0], np.concatenate([_net(trace) for trace in traces])):
         raise SettingsError("--policy: a rule that draws random numbers of its own cannot live a day again")
-    return _compared(book, traces, again, net_wh)
+    cut_wh = np.stack([trace.energy.cut_wh for trace in again])
+    return _compared(book, traces, again, net_wh - cut_wh, cut_wh)
 
 
 def _players(world: World, policies: Mapping[str, str], seed: int) -> dict[str, Policy]:
@@ -156,19 +158,23 @@ def _announced(said: Stage, own: Stage, left_out: Sequence[set[int]], period: in
     return stage
 
 
-def _compared(book: DayBook, traces: Sequence[Trace], again: Sequence[Trace], net_wh: Ints) -> Day:
-    real = net_wh[:, 0]
+def _compared(book: DayBook, traces: Sequence[Trace], again: Sequence[Trace], free_wh: Ints, cut_wh: Ints) -> Day:
+    """``free_wh`` (T, K, N): each world's injection had its cut of last resort not been taken, ``cut_wh``."""
+    real = free_wh[:, 0]
     ordered = np.zeros_like(real)  # (T, N) Wh, signed: a site's running orders never point both ways
     for page in book.events:
         np.add.at(ordered, (page.verified[:, WHEN], page.verified[:, WHO]), page.direction * page.verified[:, ORDERED])
     way = np.sign(ordered)
-    alone = np.concatenate([trace.energy.natural_wh + trace.energy.cut_wh for trace in traces])
+    alone = np.concatenate([trace.energy.natural_wh for trace in traces])
     without = [trace.energy for trace in again]
     return Day(
         book,
-        [_beside(book, page, real - net_wh[:, k]) for k, page in enumerate(book.events, start=1)],
+        [
+            _beside(book, page, real - free_wh[:, k], cut_wh[:, 0] - cut_wh[:, k])
+            for k, page in enumerate(book.events, start=1)
+        ],
         int((way * (real - alone)).sum()),
-        int((way * (real - net_wh[:, -1])).sum()),
+        int((way * (real - free_wh[:, -1])).sum()),
         _millionths([energy.voltage_pu[-1] for energy in without]),
         _millionths([energy.loading[-1] for energy in without]),
     )
@@ -178,8 +184,8 @@ def _millionths(values: Sequence[np.ndarray]) -> Ints:
     return np.rint(np.stack(values) * 1e6).astype(np.int64)
 
 
-def _beside(book: DayBook, page: EventPage, difference_wh: Ints) -> EventTwin:
-    """``difference_wh`` (T, N): the day's injection less the twin's."""
+def _beside(book: DayBook, page: EventPage, difference_wh: Ints, cut_wh: Ints) -> EventTwin:
+    """``difference_wh``, ``cut_wh`` (T, N): the day's injection without cuts, and its cuts, less the twin's."""
     rows = book.payments[book.payments[:, EVENT] == page.event]
     money = {
         flow: int(rows[rows[:, FLOW] == flow, AMOUNT].sum()) for flow in (ACTIVATION, AGGREGATOR_SHORTFALL, SUBSIDY)
@@ -190,6 +196,7 @@ def _beside(book: DayBook, page: EventPage, difference_wh: Ints) -> EventTwin:
     return EventTwin(
         page,
         int(moved[page.start : page.start + page.duration, page.orders[:, SITE]].sum()),
+        int(page.direction * cut_wh[page.start : page.start + page.duration].sum()),
         int(np.maximum(at[:, VERIFIED] - changed, 0).sum()),
         int(np.maximum(np.minimum(changed, at[:, ORDERED]) - at[:, VERIFIED], 0).sum()),
         int(moved[page.start + page.duration :].sum()),

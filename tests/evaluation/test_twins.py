@@ -60,6 +60,23 @@ def test_every_event_of_a_day_has_a_twin_and_changes_about_what_was_verified(day
         assert twin.paid == (sign * rows[:, AMOUNT])[rows[:, EVENT] == twin.page.event].sum()
 
 
+def test_what_is_cut_by_force_is_not_the_flexibility_that_changed():
+    """With perfect forecasts what was verified is what changed, and the cut beside it is a column of its own."""
+    known = {"site": {"noise": 0.0}, "operator": {"noise": 0.0}}
+    sites = {"pv_scale": 2.0, "pv_output_noise": 0.0, "load_output_noise": 0.0}
+    market = {"safety_loops": 1, "max_event_periods": 1}
+    off = {"mode": "off"}
+    overrides = {"forecasts": known, "sites": sites, "market": market, "ledger": off, "calendar": {"periods": 44}}
+    cut = play_day(load_scenario("six_node", overrides), DEFAULT_RULES, 1)
+    assert sum(twin.cut_wh for twin in cut.events) > 2_000
+    for twin in cut.events:
+        assert twin.cut_wh == sum(abs(wh) for _, wh in twin.page.cuts)
+        assert twin.changed_wh == pytest.approx(twin.page.verified_wh, abs=3)
+    verified = sum(twin.page.verified_wh for twin in cut.events)
+    assert (cut.stepwise_wh, cut.together_wh) == pytest.approx((verified, verified), abs=20)
+    assert flexibility.totals(cut)["cut by force"] == sum(twin.cut_wh for twin in cut.events) / 1000.0
+
+
 def test_the_day_without_events_is_violated(day):
     world = flexibility.build_world("rural_day")
     lived = flexibility.planning_excess(world, day.book, False).periods
