@@ -33,6 +33,7 @@ from envs.resources.site import advance_twins, plans_ahead, stores_of
 from envs.types import (
     HORIZON,
     TWIN,
+    Bools,
     Claims,
     Energy,
     Ints,
@@ -207,15 +208,18 @@ class Market:
         """What the witnesses accepted stands for what was metered; what nobody recorded is zero."""
         accepted = self.reader.accepted(block)
         floats, flow, technical, reactive = self.reader.grid(block)
-        self._check_flow(accepted, quotes, flow)
+        off, outage_wh = self.reader.outages(block)
+        self._check_flow(accepted, quotes, flow, off)
         nothing = np.zeros_like(accepted[0])
         return Energy(
             generated_wh=accepted[0],
             consumed_wh=accepted[1],
             storage_wh=accepted[2],
             natural_wh=nothing,
+            natural_consumed_wh=nothing,
             available_wh=nothing,
             cut_wh=self._switched(block, plan.cut_wh[0]),
+            outage_wh=outage_wh,
             shed_wh=nothing,
             cycled_wh=nothing,
             reactive_varh=np.array([reactive], np.int64),
@@ -234,7 +238,7 @@ class Market:
             converged=np.ones(1, np.bool_),
         )
 
-    def _check_flow(self, accepted: Ints, quotes: Quotes, flow_wh: int) -> None:
+    def _check_flow(self, accepted: Ints, quotes: Quotes, flow_wh: int, off: Bools) -> None:
         """The transformer's meter against a power flow of the accepted readings, each as wrong as its witnesses allow.
 
         A claim stands within the tolerance of what witnesses saw, who err too; losses change with what flows, so they
@@ -244,7 +248,7 @@ class Market:
         if noise >= 1.0:
             return
         net = accepted[0] - accepted[1] + accepted[2]
-        due, losses = flow_of(self.world, self.state, net, accepted[1], quotes.reactive_ppm)
+        due, losses = flow_of(self.world, self.state, net, accepted[1], quotes.reactive_ppm, off)
         seen = np.maximum(abs(accepted) + standing.meter_tolerance_wh, abs(accepted) / (1.0 - standing.meter_tolerance))
         slack = float((seen / (1.0 - noise) - abs(accepted)).sum()) + abs(float(losses[0])) + self.world.sites
         if abs(flow_wh - int(due[0])) > slack:

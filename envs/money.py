@@ -15,6 +15,7 @@ FLOWS = (
     "upper-level missing",
     "losses",
     "cut of last resort",
+    "outage",
 )
 (
     TRADE,
@@ -29,4 +30,5 @@ FLOWS = (
     UPPER_MISSING,
     LOSSES,
     LAST_RESORT,
+    OUTAGE,
 ) = range(len(FLOWS))

@@ -281,6 +281,7 @@ class Scribe:
             int(energy.technical_loss_wh[b]),
             *_shared(trace, b),
             [] if self.world.scenario.grid.reactive == "none" else energy.reactive_varh[b].tolist(),
+            [[self.addresses[i], int(energy.outage_wh[b, i])] for i in np.flatnonzero(energy.outage_wh[b]).tolist()],
         ]  # fmt: skip
         drafts.append(Draft(Kind.GRID, self.eno, 0, grid))
         return [*drafts, status_draft(self.world, b, trace)]

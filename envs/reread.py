@@ -11,7 +11,7 @@ import numpy as np
 from envs.actions import RESERVE, VOLUME, action_tables
 from envs.phases.quote import file
 from envs.records import Scribe, event_id, quoted_blocks
-from envs.types import HORIZON, HOURS, LIVED, OUTLOOK, PPM, REQUESTS, TWIN, UPPER, Floats, Ints, Quotes, Stage
+from envs.types import HORIZON, HOURS, LIVED, OUTLOOK, PPM, REQUESTS, TWIN, UPPER, Bools, Floats, Ints, Quotes, Stage
 from envs.world import World
 from ledger.audit import Impossible, Sealed
 from ledger.records import Kind, Record
@@ -159,4 +159,20 @@ class Reader:
         """Voltages and loadings, lived and without orders, (1, buses) each; flow Wh, technical losses Wh, varh."""
         body = only(block, Kind.GRID, "settlement").body
         floats = [np.array([side]) / PPM for side in body[1:5]]
+        if len(body[1]) != self.world.feeder.bus_count:
+            raise Impossible("settlement", Kind.GRID, f"{len(body[1])} voltages", f"{self.world.feeder.bus_count}")
         return floats, body[5], body[7], body[10]
+
+    def outages(self, block: Sealed) -> tuple[Bools, Ints]:
+        """(1, N) sites whose bus is recorded without voltage, and Wh that their outage took by the operator's word."""
+        body = only(block, Kind.GRID, "settlement").body
+        off = np.array([body[1]])[:, self.world.site_bus] == 0
+        outage_wh = np.zeros(off.shape, np.int64)
+        for address, wh in body[11]:
+            i = self.index.get(address, self.world.sites)
+            if i >= self.world.sites or not off[0, i]:
+                raise Impossible("settlement", Kind.GRID, f"outage of {address.hex()}", "a site without voltage")
+            if abs(wh) > self.world.capacity_w[i] * HOURS:
+                raise Impossible("settlement", Kind.GRID, f"outage of {wh} Wh", "at most the certified capacity")
+            outage_wh[0, i] = wh
+        return off, outage_wh

@@ -252,8 +252,12 @@ class Energy:
     consumed_wh: Ints  # (B, N)
     storage_wh: Ints  # (B, N) > 0 discharged
     natural_wh: Ints  # (B, N) what the site would have injected without its orders, these and earlier ones (the twin)
+    natural_consumed_wh: Ints  # (B, N) what it would then have consumed
     available_wh: Ints  # (B, N) what the sun allowed to generate
     cut_wh: Ints  # (B, N) what the cut of last resort took (sign of injection)
+    outage_wh: (
+        Ints  # (B, N) what protection took (sign of injection): all that a disconnected site would have exchanged
+    )
     shed_wh: Ints  # (B, N) load put off
     cycled_wh: Ints  # (B, N) charged + discharged, of batteries
     vehicle_wh: Ints  # (B, N) of the consumption, vehicles' charging
@@ -265,11 +269,16 @@ class Energy:
     reactive_varh: Ints  # (B, N) what the inverter gave, > 0 into the grid
     flow_wh: Ints  # (B,) through the transformer into this grid, < 0 when it feeds back
     technical_loss_wh: Ints  # (B,)
-    voltage_pu: Floats  # (B, buses)
+    voltage_pu: Floats  # (B, buses), 0 where protection has disconnected the bus
     loading: Floats  # (B, branches) of each bus's branch to its parent, then of those that close loops
     twin_voltage_pu: Floats  # (B, buses) had no order been carried out
     twin_loading: Floats  # (B, branches)
-    converged: Bools  # (B,)
+    converged: Bools  # (B,) with an operating point of the whole net; else protection has disconnected a part of it
+
+    @property
+    def net_wh(self) -> Ints:
+        """Net injection, (B, N)."""
+        return self.generated_wh - self.consumed_wh + self.storage_wh
 
 
 class Claims(NamedTuple):

@@ -89,6 +89,7 @@ class DayBook:
     losses_wh: Ints  # (T,) flow + accepted injections
     technical_wh: Ints  # (T,) losses in wires
     exchange_loss_wh: Ints  # (T,) of them, those of the sites' exchange with the upper grid
+    outage_wh: Ints  # (T, N) what protection took from disconnected sites, sign of injection
     claimed_wh: Ints  # (T, N, 3) generation, consumption, storage as reported
     accepted_wh: Ints  # (T, N, 3) as believed
     caught: Bools  # (T, N) the report was not believed
@@ -175,6 +176,7 @@ class Diary:
             "losses_wh": verdict.losses_wh[0],
             "technical_wh": energy.technical_loss_wh[0],
             "exchange_loss_wh": trace.transport.exchange_loss_wh[0],
+            "outage_wh": energy.outage_wh[0].copy(),
             "claimed_wh": np.stack([column[0] for column in claims], axis=1),
             "accepted_wh": np.stack([column[0] for column in accepted], axis=1),
             "caught": verdict.caught[0].copy(),

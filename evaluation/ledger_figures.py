@@ -96,6 +96,7 @@ def read_daybook(path: str | Path) -> DayBook:
         losses_wh=series("losses_wh"),
         technical_wh=series("technical_losses_wh"),
         exchange_loss_wh=series("exchange_losses_wh"),
+        outage_wh=_outages(reader, grid, sites),
         claimed_wh=_claimed(reader, len(grid), sites, path),
         accepted_wh=accepted,
         caught=caught,
@@ -109,6 +110,15 @@ def read_daybook(path: str | Path) -> DayBook:
         refusals=table(refusals, 2),
         history_wh=weeks,
     )
+
+
+def _outages(reader: _Reader, grid: list[dict[str, Any]], sites: int) -> np.ndarray:
+    """(T, N) Wh that protection took."""
+    found = np.zeros((len(grid), sites), np.int64)
+    for body in grid:
+        for site, wh in reader.addresses(body["outages"], 0):
+            found[body["period"], site] = wh
+    return found
 
 
 def _trades(reader: _Reader, grid: list[dict[str, Any]]) -> list[list[int]]:

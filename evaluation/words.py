@@ -102,7 +102,19 @@ def grid_sentence(part: Part) -> str:
     return (
         f"{text} Overload went from {overload[0]} to {overload[1]} h, voltage beyond the band from {voltage[0]} to "
         f"{voltage[1]} pu·h. Of the net's own limits, {number(own_before, 'periods')} periods were violated before "
-        f"and {number(own_after, 'periods')} after."
+        f"and {number(own_after, 'periods')} after.{_outages(part)}"
+    )
+
+
+def _outages(part: Part) -> str:
+    """A sentence about periods without an operating point; empty where there was none."""
+    outages = _mean(part, "outage_periods")
+    if not outages:
+        return ""
+    lost = number(_mean(part, "energy_not_served"), "kWh")
+    return (
+        f" In {number(outages, 'periods')} periods the net had no operating point: protection disconnected buses, "
+        f"whose sites lost {lost} kWh; they count as violated."
     )
 
 

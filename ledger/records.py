@@ -115,6 +115,7 @@ FIELDS: dict[Kind, tuple[str, ...]] = {
         "period uint", "voltages_micro_pu ints", "loadings_ppm ints", "twin_voltages_micro_pu ints",
         "twin_loadings_ppm ints", "flow_wh int", "losses_wh int", "technical_losses_wh int",
         "trade_losses_wh ints", "exchange_losses_wh int", "reactive_varh ints",
+        "outages [site address, energy_wh int]",
     ),
     Kind.REFUSAL: (
         "height uint", "round uint", "producer address", "fault uint", "header bytes", "signature signature",

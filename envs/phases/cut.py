@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from envs.phases.collapse import worst_on_the_way
 from envs.phases.network import new_desk, set_forecast, solve_sites
 from envs.phases.violations import worst
 from envs.types import HOURS, NO_EVENT
@@ -35,11 +36,8 @@ def last_resort(
                 expected = expected_pv[b, i] if way[b] < 0 else expected_load[b, i]
                 left[i] = max(expected - claimed, 0.0)
             set_forecast(desk, expected_load[b], load_var[row], set_ppm[b])
-            if not solve_sites(limits, desk):  # no operating point, no place to relieve: halve what is left of all
-                for i in range(sites):
-                    cut[b, i] += way[b] * np.int64(np.ceil(0.5 * left[i] * HOURS))
-                continue
-            cause, relief, _, need = worst(limits, desk)
+            solved = solve_sites(limits, desk)
+            cause, relief, _, need = worst(limits, desk) if solved else worst_on_the_way(limits, desk)
             if cause == NO_EVENT or relief != way[b]:
                 break
             strongest, help_w = 0.0, 0.0

@@ -7,9 +7,10 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from envs.phases.network import limits_of, new_desk, solve_sites
+from envs.phases.network import limits_of, new_desk, set_metered, solve_sites
+from envs.phases.outage import disconnect
 from envs.resources import load, site, storage, thermostatic, vehicle
-from envs.types import HOURS, LIVED, PPM, TWIN, Energy, Events, Floats, Ints, Plan, Quotes, Stage, State
+from envs.types import HOURS, LIVED, PPM, TWIN, Bools, Energy, Events, Floats, Ints, Plan, Quotes, Stage, State
 from envs.world import World
 
 
@@ -20,6 +21,7 @@ class _Registers(NamedTuple):
     consumed_wh: Ints
     storage_wh: Ints
     natural_wh: Ints
+    natural_consumed_wh: Ints
     cut_wh: Ints
     shed_wh: Ints
     cycled_wh: Ints
@@ -119,14 +121,14 @@ def _advance_appliances(b, i, equipment, stores, row, period, last, flows, twin,
 @njit(cache=True)
 def _live_period(
     equipment, truth_pv, truth_load, set_points, stores, first_row, rows, period, last, baseline, ordered, left, cut_wh,
-    fraction, out,
+    fraction, off, out,
 ):  # fmt: skip
     # Handing all equipment to a function counts references of every array: only for sites that need it.
     charger_w, pump_w = equipment.fleet.rated_w, equipment.houses.rated_w
     capacity_wh, rated_w, efficiency = equipment.capacity_wh, equipment.rated_w, equipment.efficiency
     flexible, follows = equipment.flexible, equipment.follows
     set_w, shed_ppm, charge_wh = set_points.storage_w, set_points.shed_ppm, stores.charge_wh
-    generated, consumed, stored, natural, cut_done, shed_wh, cycled = out[:7]
+    generated, consumed, stored, natural, natural_use, cut_done, shed_wh, cycled = out[:8]
     nothing = stores.need_wh[0, :, 0]
     for b in range(ordered.shape[0]):
         row = first_row[b] % rows
@@ -144,6 +146,7 @@ def _live_period(
             if follows[i]:
                 alone_w += site.planned_w(equipment, row, i, stores.twin_charge_wh[b, i]) - flows.battery
             natural[b, i] = np.int64(np.rint(alone_w * HOURS))
+            natural_use[b, i] = np.int64(np.rint((flows.use + twin[0] + twin[1]) * HOURS))
             # The operator's cut is switched remotely: nobody can refuse it.
             flows, cut_w = site.cut_by_force(cut_wh[b, i] / HOURS, flows)
             cut_done[b, i] = np.int64(np.rint(cut_w * HOURS))
@@ -159,6 +162,9 @@ def _live_period(
                 reach = load.range_up_w(demand, flexible, shed_ppm[b, i] / PPM)
                 target = baseline[b, 0, i] + ordered[b, i] + cut_w
                 flows, put_off = _follow(way, target, fraction[b, i], car, fed, house, lowest, highest, reach, flows)
+            if off[b, i]:  # nothing flows, whatever was set or ordered
+                flows, own_shed, put_off = site.Flows(0.0, 0.0, 0.0, 0.0, 0.0), 0.0, 0.0
+                out.fed_wh[b, i] = 0
             generated[b, i] = np.int64(np.rint(flows.output * HOURS))
             drawn = flows.use + max(flows.charging, 0.0) + flows.heating
             consumed[b, i] = np.int64(np.rint(drawn * HOURS))
@@ -176,21 +182,20 @@ def _live_period(
 
 @njit(cache=True)
 def _flows(
-    limits, net_wh, natural_wh, consumed_wh, load_var, set_ppm, row, flow, loss, reactive, voltage_pu, loading, twin_pu,
-    twin_loading, converged,
+    limits, net_wh, consumed_wh, natural_wh, natural_consumed_wh, load_var, set_ppm, first_row, off, flow, loss,
+    reactive, voltage_pu, loading, twin_pu, twin_loading, converged,
 ):  # fmt: skip
-    desk = new_desk(limits)
+    desk, nobody = new_desk(limits), np.zeros(net_wh.shape[1], np.bool_)
     for b in range(net_wh.shape[0]):
-        total, same = np.int64(0), True
+        total, same, row = np.int64(0), True, load_var[first_row[b] % load_var.shape[0]]
         for i in range(net_wh.shape[1]):
-            desk.load_var[i] = load_var[row[b] % load_var.shape[0], i]
-            desk.set_ppm[i] = set_ppm[b, i]
-            same = same and natural_wh[b, i] == net_wh[b, i]
+            same = same and natural_wh[b, i] == net_wh[b, i] and natural_consumed_wh[b, i] == consumed_wh[b, i]
+            same = same and not off[b, i]
         for lived in range(1 if same else 2):  # the twin first, so that what was lived is left on the desk
-            energy_wh = net_wh if lived else natural_wh
-            for i in range(net_wh.shape[1]):
-                desk.p_w[i] = energy_wh[b, i] / HOURS
-                desk.inverter_w[i] = (energy_wh[b, i] + consumed_wh[b, i]) / HOURS
+            if lived:
+                set_metered(desk, net_wh[b], consumed_wh[b], row, set_ppm[b], off[b])
+            else:
+                set_metered(desk, natural_wh[b], natural_consumed_wh[b], row, set_ppm[b], nobody)
             converged[b] = solve_sites(limits, desk)
             if not lived:
                 twin_pu[b], twin_loading[b] = desk.magnitude, desk.loading
@@ -200,19 +205,23 @@ def _flows(
             reactive[b, i] = np.int64(np.rint(desk.given_var[i] * HOURS))
         v, j = desk.voltage[0], desk.current[0]
         flow[b] = np.int64(np.rint((v.real * j.real + v.imag * j.imag) * limits.feeder.base_kva * 1000.0 * HOURS))
-        if not converged[b]:  # a collapsed grid delivers nothing that could be metered at the transformer
+        if not converged[b]:  # until protection acts, and without a meter at the transformer that could read anything
             flow[b] = -total
         loss[b] = flow[b] + total
 
 
-def flow_of(world: World, state: State, net_wh: Ints, consumed_wh: Ints, set_ppm: Ints) -> tuple[Ints, Ints]:
-    """(B,) Wh through the transformer and lost on the way, were these the sites' energies, (B, N) each."""
+def flow_of(
+    world: World, state: State, net_wh: Ints, consumed_wh: Ints, set_ppm: Ints, off: Bools
+) -> tuple[Ints, Ints]:
+    """(B,) Wh through the transformer and lost on the way, were these the sites' energies, (B, N) each; ``off`` marks
+    those that are disconnected.
+    """
     worlds, feeder = len(net_wh), world.feeder
     flow_wh, loss_wh = np.zeros((2, worlds), np.int64)
     shapes = (feeder.bus_count, feeder.branch_count) * 2
     _flows(
-        limits_of(world), net_wh, net_wh, consumed_wh, world.load_var, set_ppm,
-        state.day * world.periods_per_day + state.period, flow_wh, loss_wh, np.zeros_like(net_wh),
+        limits_of(world), net_wh, consumed_wh, net_wh, consumed_wh, world.load_var, set_ppm,
+        state.day * world.periods_per_day + state.period, off, flow_wh, loss_wh, np.zeros_like(net_wh),
         *(np.zeros((worlds, length)) for length in shapes), np.zeros(worlds, np.bool_),
     )  # fmt: skip
     return flow_wh, loss_wh
@@ -243,8 +252,10 @@ def deliver(world: World, state: State, quotes: Quotes, plan: Plan, fraction: Fl
         consumed_wh=ints(sites),
         storage_wh=ints(sites),
         natural_wh=ints(sites),
+        natural_consumed_wh=ints(sites),
         available_wh=np.rint(state.truth_pv_w[:, 0] * HOURS).astype(np.int64),
         cut_wh=ints(sites),
+        outage_wh=ints(sites),
         shed_wh=ints(sites),
         cycled_wh=ints(sites),
         reactive_varh=ints(sites),
@@ -262,18 +273,35 @@ def deliver(world: World, state: State, quotes: Quotes, plan: Plan, fraction: Fl
         twin_loading=floats(branches),
         converged=np.ones(worlds, np.bool_),
     )
-    ordered, left = orders_now(state.events, state.period, sites)
+    stores = site.stores_of(state)
+    before = [each.copy() for each in stores]
+    _live(world, state, quotes, plan, fraction, last, np.zeros((worlds, sites), np.bool_), energy)
+    collapsed = ~energy.converged
+    if collapsed.any():
+        off, dark = disconnect(world, state, quotes, energy)
+        energy.outage_wh[:] = np.where(off, -energy.net_wh, 0)
+        for each, kept in zip(stores, before, strict=True):
+            each[:] = kept
+        _live(world, state, quotes, plan, fraction, last, off, energy)
+        energy.voltage_pu[dark] = 0.0
+        energy.converged[:] = ~collapsed
+    return energy
+
+
+def _live(
+    world: World, state: State, quotes: Quotes, plan: Plan, fraction: Floats, last: bool, off: Bools, energy: Energy
+) -> None:
+    """The period with the sites that are ``off`` (B, N) disconnected: all of ``energy`` but what the outage took."""
+    ordered, left = orders_now(state.events, state.period, world.sites)
     first_row = state.day * world.periods_per_day + state.period
     _live_period(
         world.equipment, state.truth_pv_w, state.truth_load_w, site.set_points_of(quotes), site.stores_of(state),
-        first_row, len(world.load_w), state.period, last, state.baseline_w, ordered, left, plan.cut_wh, fraction,
+        first_row, len(world.load_w), state.period, last, state.baseline_w, ordered, left, plan.cut_wh, fraction, off,
         _Registers(*(getattr(energy, name) for name in _Registers._fields)),
     )  # fmt: skip
-    net = energy.generated_wh - energy.consumed_wh + energy.storage_wh
     _flows(
-        limits_of(world), net, energy.natural_wh, energy.consumed_wh, world.load_var, quotes.reactive_ppm, first_row,
-        energy.flow_wh, energy.technical_loss_wh, energy.reactive_varh, energy.voltage_pu, energy.loading,
-        energy.twin_voltage_pu,
-        energy.twin_loading, energy.converged,
+        limits_of(world), energy.net_wh, energy.consumed_wh, energy.natural_wh, energy.natural_consumed_wh,
+        world.load_var, quotes.reactive_ppm, first_row, off, energy.flow_wh, energy.technical_loss_wh,
+        energy.reactive_varh, energy.voltage_pu, energy.loading, energy.twin_voltage_pu, energy.twin_loading,
+        energy.converged,
     )  # fmt: skip
-    return energy

@@ -13,7 +13,7 @@ from envs.grid.feeder import SweepArrays
 from envs.grid.inverter import Droop, capability_var, damping, sweep_with_droop
 from envs.grid.measure import loading_one, magnitude
 from envs.grid.single import sweep_one
-from envs.types import PPM, Floats, Ints
+from envs.types import HOURS, PPM, Floats, Ints
 from envs.world import World
 
 NONE, Q_OF_U, AGENT = range(3)  # who sets the inverters' reactive power
@@ -102,6 +102,16 @@ def set_forecast(desk, load_w, load_var, set_ppm):
         desk.load_var[i] = load_var[i]
         desk.inverter_w[i] = desk.p_w[i] + load_w[i]
         desk.set_ppm[i] = set_ppm[i]
+
+
+@njit(cache=True)
+def set_metered(desk, injected_wh, consumed_wh, load_var, set_ppm, off):
+    """A desk of energies (N,) each; a site that is ``off`` the net gives and draws nothing, its inverter included."""
+    for i in range(desk.p_w.shape[0]):
+        desk.p_w[i] = 0.0 if off[i] else injected_wh[i] / HOURS
+        desk.load_var[i] = 0.0 if off[i] else load_var[i]
+        desk.inverter_w[i] = np.inf if off[i] else (injected_wh[i] + consumed_wh[i]) / HOURS  # what is beyond its reach
+        desk.set_ppm[i] = 0 if off[i] else set_ppm[i]
 
 
 @njit(cache=True)

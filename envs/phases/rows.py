@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from envs.phases.collapse import limits_met, ray_of, to_undo
 from envs.phases.network import new_desk, set_forecast, solve_sites
 from envs.phases.violations import (
     TOLERANCE_PU,
@@ -173,6 +174,23 @@ def expect(desk, promise, b, h):
 
 
 @njit(cache=True)
+def _rows_on_the_way(limits, desk, promise, b, first, rows):
+    """Rows for a period without a solution: so much of the way there must be undone that the limits met on it hold."""
+    way, ordered_wh, ray = promise.way[b], promise.ordered_wh[b], ray_of(desk)
+    met = limits_met(limits, desk, ray)
+    if met.cause != NO_EVENT:
+        excess = to_undo(limits, desk, ray, met.bus, met.bus_fraction) + TOLERANCE_PU
+        helps = (way < 0) == (met.cause == OVER_VOLTAGE)
+        if _counts(desk.effect, helps, promise.cures, ordered_wh):
+            _limit_row(limits, desk.effect, rows, b, first, met.bus, helps, excess, ordered_wh)
+    if met.way != 0:
+        excess = to_undo(limits, desk, ray, met.branch_place, met.branch_fraction)
+        excess += TOLERANCE_PU * branch_watts(limits, -1 - met.branch_place)
+        if _counts(desk.effect, way == met.way, promise.cures, ordered_wh):
+            _limit_row(limits, desk.effect, rows, b, first, met.branch_place, way == met.way, excess, ordered_wh)
+
+
+@njit(cache=True)
 def judge(limits, desk, solved, promise, b, h, add, first, rows, check):
     """Hold what the desk shows of period ``h`` against the limits; with ``add``, violated ones join ``rows``.
 
@@ -187,6 +205,8 @@ def judge(limits, desk, solved, promise, b, h, add, first, rows, check):
         check.voltage_excess[b], check.overload_excess[b] = violation(limits, magnitude, loading)
     check.violated[b] |= not solved
     if not solved:
+        if add:
+            _rows_on_the_way(limits, desk, promise, b, first, rows)
         return
     way, ordered_wh = promise.way[b], promise.ordered_wh[b]
     cause, bus, _ = worst_voltage(limits, magnitude)

@@ -16,6 +16,7 @@ from envs.money import (
     DEFICIT,
     LAST_RESORT,
     LOSSES,
+    OUTAGE,
     SUBSIDY,
     SURPLUS,
     TRADE,
@@ -102,7 +103,22 @@ def _pay_event(rows, change, n, b, e, events, verified, factor_ppm, sites, eno):
 
 @njit(cache=True)
 def _settle(
-    trades, net, period, start, duration, events, verified, losses, cut, tariffs, factor_ppm, eno, rows, count, change
+    trades,
+    net,
+    period,
+    start,
+    duration,
+    events,
+    verified,
+    losses,
+    cut,
+    outage,
+    tariffs,
+    factor_ppm,
+    eno,
+    rows,
+    count,
+    change,
 ):
     feed_in, retail, charge = tariffs
     for b in range(net.shape[0]):
@@ -116,6 +132,7 @@ def _settle(
             n = _pay(rows[b], change[b], n, LOSSES, eno + 1, eno, -losses[b], retail, -1)
         for i in range(net.shape[1]):
             n = _pay(rows[b], change[b], n, LAST_RESORT, eno, i, abs(cut[b, i]), feed_in, -1)
+            n = _pay(rows[b], change[b], n, OUTAGE, eno, i, abs(outage[b, i]), feed_in, -1)
         count[b] = n
 
 
@@ -123,14 +140,15 @@ def settle(world: World, state: State, trades: Trades, energy: Energy, verdict: 
     """All transfers of the period, integers; the changes of all accounts of a world sum to zero."""
     market, events = world.scenario.market, state.events
     worlds, slots, sites = events.ordered_wh.shape
-    longest = 2 * trades.wh.shape[1] + 3 * sites + slots * (2 * sites + 2 * world.aggregators + 2) + 1
+    longest = 2 * trades.wh.shape[1] + 4 * sites + slots * (2 * sites + 2 * world.aggregators + 2) + 1
     rows = np.empty((worlds, longest, 7), np.int64)
     pairs = (trades.buyer, trades.seller, trades.wh, trades.price, world.path_charges(trades), trades.count)
     payments = Payments(rows, np.zeros(worlds, np.int64), np.zeros((worlds, world.accounts), np.int64))
     _settle(
         pairs, verdict.net_wh, state.period, events.start, events.duration,
         (events.upper_wh, events.upper_price, events.paid, events.ordered_wh, events.member, events.subsidy),
-        verdict.verified_wh, verdict.losses_wh, energy.cut_wh, (market.feed_in, market.retail, market.network_charge),
+        verdict.verified_wh, verdict.losses_wh, energy.cut_wh, energy.outage_wh,
+        (market.feed_in, market.retail, market.network_charge),
         round(market.shortfall_factor * PPM), world.eno_account, payments.rows, payments.count, payments.change,
     )  # fmt: skip
     return payments

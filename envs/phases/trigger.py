@@ -10,14 +10,14 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from envs.phases.collapse import worst_on_the_way
 from envs.phases.network import Limits, limits_of, new_desk, set_forecast, solve_sites
-from envs.phases.violations import effects, relative_effects, worst
+from envs.phases.violations import relative_effects, worst
 from envs.types import (
     GRID,
     HORIZON,
     LIVED,
     NO_EVENT,
-    OVERLOAD,
     REQUESTS,
     TWIN,
     UPPER,
@@ -98,14 +98,11 @@ def _trigger(
                 desk.p_w[i] = base[b, h, i] + live[b, h, i]
             set_forecast(desk, load_w[row] + appliance_w[b, LIVED, h], load_var[row], set_ppm[b])
             solved = solve_sites(limits, desk)
-            kind, way, where, watts = worst(limits, desk)
-            if not solved:  # no operating point at all: call for half of what flows, at the transformer
-                total = desk.p_w.sum()
-                kind, way, where, watts = OVERLOAD, (-1 if total > 0.0 else 1), -2, 0.5 * abs(total)
-                effects(limits, desk, where)
             if h == 0:
                 lowest[b], highest[b] = desk.magnitude[1:].min(), desk.magnitude.max()
                 heaviest[b] = desk.loading.max()
+            kind, way, where, watts = worst(limits, desk) if solved else worst_on_the_way(limits, desk)
+            if h == 0:
                 if kind == NO_EVENT:
                     break
                 cause[b, GRID], direction[b, GRID] = kind, way

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
+import numpy as np
+
 from envs.types import CAUSES, GRID, UPPER
 from envs.world import World
 from evaluation.daybook import DayBook
@@ -211,6 +213,22 @@ METRICS = [
         "generation or load that the operator cut by force",
         public=lambda w, b: _cut(b),
         summary=True,
+        better=-1,
+    ),
+    Metric(
+        "grid",
+        "outage_periods",
+        "periods",
+        "periods without an operating point: protection disconnected buses, whose voltage counts as 0",
+        public=lambda w, b: float((b.outage_wh != 0).any(axis=1).sum()),
+        better=-1,
+    ),
+    Metric(
+        "grid",
+        "energy_not_served",
+        "kWh",
+        "what sites that protection disconnected would have drawn or fed in",
+        public=lambda w, b: kwh(np.abs(b.outage_wh).sum()),
         better=-1,
     ),
     *_limits("periods", "violated_periods", "periods", "periods with a violation"),
