@@ -87,9 +87,9 @@ def passes(part: Part, page: EventPage) -> list[str]:
         broken = page.broken[page.broken[:, 0] == n, 1].tolist()
         cost = "" if METHODS[method] == "none" else ", least cost proven" if proven else ", least cost not proven"
         found = "broken: " + ", ".join(_place(part, place) for place in broken) if broken else "no limit broken"
+        seen = f"{low / 1e6:.3f}–{high / 1e6:.3f} pu, loading {loading / 1e4:.0f} %" if low > 0 else "no solution"
         lines.append(
-            f"Dispatch {n + 1} by {METHODS[method]}{cost}: {wh / 1000:.2f} kWh a period; check: {low / 1e6:.3f}–"
-            f"{high / 1e6:.3f} pu, loading {loading / 1e4:.0f} %, {found}."
+            f"Dispatch {n + 1} by {METHODS[method]}{cost}: {wh / 1000:.2f} kWh a period; check: {seen}, {found}."
         )
     return lines
 
