@@ -30,13 +30,11 @@ PPM = 1_000_000
 UP, DOWN = 1, -1
 LIVED, TWIN = 0, 1  # what appliances went through, and what they would have without orders and cuts
 
-# Causes of an event.
 NO_EVENT, OVER_VOLTAGE, UNDER_VOLTAGE, OVERLOAD, UPPER_LEVEL = range(5)
 CAUSES = ("none", "over-voltage", "under-voltage", "overload", "upper-level order")
 
-# Columns of a plan's passes: how it was dispatched (envs.dispatch.base.METHODS), whether that is proven to cost least,
-# Wh a period, extremes of the check in millionths, the nodes' talk (0 where the kernel alone checked), and how many
-# limits it found broken.
+# Columns of a plan's passes: method (envs.dispatch.base.METHODS), whether its cost is proven least, Wh a period,
+# extremes of the check in millionths, the nodes' talk (0 where the kernel alone checked), limits found broken.
 METHOD, PROVEN, PASS_WH, LOW_UPU, HIGH_UPU, LOADING_PPM, ROUNDS, MESSAGES, TICKS, BROKEN = range(10)
 
 
@@ -255,9 +253,7 @@ class Energy:
     natural_consumed_wh: Ints  # (B, N) what it would then have consumed
     available_wh: Ints  # (B, N) what the sun allowed to generate
     cut_wh: Ints  # (B, N) what the cut of last resort took (sign of injection)
-    outage_wh: (
-        Ints  # (B, N) what protection took (sign of injection): all that a disconnected site would have exchanged
-    )
+    outage_wh: Ints  # (B, N) what protection took from disconnected sites (sign of injection)
     shed_wh: Ints  # (B, N) load put off
     cycled_wh: Ints  # (B, N) charged + discharged, of batteries
     vehicle_wh: Ints  # (B, N) of the consumption, vehicles' charging
@@ -274,11 +270,6 @@ class Energy:
     twin_voltage_pu: Floats  # (B, buses) had no order been carried out
     twin_loading: Floats  # (B, branches)
     converged: Bools  # (B,) with an operating point of the whole net; else protection has disconnected a part of it
-
-    @property
-    def net_wh(self) -> Ints:
-        """Net injection, (B, N)."""
-        return self.generated_wh - self.consumed_wh + self.storage_wh
 
 
 class Claims(NamedTuple):

@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 
 from envs.phases.network import limits_of, new_desk, set_metered, solve_sites
-from envs.phases.outage import disconnect
+from envs.phases.outage import disconnect, net_of
 from envs.resources import load, site, storage, thermostatic, vehicle
 from envs.types import HOURS, LIVED, PPM, TWIN, Bools, Energy, Events, Floats, Ints, Plan, Quotes, Stage, State
 from envs.world import World
@@ -279,7 +279,7 @@ def deliver(world: World, state: State, quotes: Quotes, plan: Plan, fraction: Fl
     collapsed = ~energy.converged
     if collapsed.any():
         off, dark = disconnect(world, state, quotes, energy)
-        energy.outage_wh[:] = np.where(off, -energy.net_wh, 0)
+        energy.outage_wh[:] = np.where(off, -net_of(energy), 0)
         for each, kept in zip(stores, before, strict=True):
             each[:] = kept
         _live(world, state, quotes, plan, fraction, last, off, energy)
@@ -300,7 +300,7 @@ def _live(
         _Registers(*(getattr(energy, name) for name in _Registers._fields)),
     )  # fmt: skip
     _flows(
-        limits_of(world), energy.net_wh, energy.consumed_wh, energy.natural_wh, energy.natural_consumed_wh,
+        limits_of(world), net_of(energy), energy.consumed_wh, energy.natural_wh, energy.natural_consumed_wh,
         world.load_var, quotes.reactive_ppm, first_row, off, energy.flow_wh, energy.technical_loss_wh,
         energy.reactive_varh, energy.voltage_pu, energy.loading, energy.twin_voltage_pu, energy.twin_loading,
         energy.converged,

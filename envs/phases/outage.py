@@ -26,6 +26,11 @@ def far_ends(world: World) -> Ints:
     return np.argsort(order)
 
 
+def net_of(energy: Energy) -> Ints:
+    """(B, N) Wh injected."""
+    return energy.generated_wh - energy.consumed_wh + energy.storage_wh
+
+
 @njit(cache=True)
 def _disconnect(
     limits, collapsed, net_wh, consumed_wh, load_var, set_ppm, first_row, place, off, dark,
@@ -56,7 +61,7 @@ def disconnect(world: World, state: State, quotes: Quotes, energy: Energy) -> tu
     off = np.zeros(energy.natural_wh.shape, np.bool_)
     dark = np.zeros(energy.voltage_pu.shape, np.bool_)
     _disconnect(
-        limits_of(world), ~energy.converged, energy.net_wh, energy.consumed_wh, world.load_var, quotes.reactive_ppm,
+        limits_of(world), ~energy.converged, net_of(energy), energy.consumed_wh, world.load_var, quotes.reactive_ppm,
         state.day * world.periods_per_day + state.period, far_ends(world), off, dark,
     )  # fmt: skip
     return off, dark

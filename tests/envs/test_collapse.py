@@ -12,7 +12,7 @@ from envs.audit import Market
 from envs.money import OUTAGE
 from envs.phases import deliver
 from envs.phases.network import limits_of, new_desk, set_metered, solve_sites
-from envs.phases.outage import far_ends
+from envs.phases.outage import far_ends, net_of
 from envs.phases.safe import promise
 from envs.types import BROKEN, GRID, HOURS, LOW_UPU, PASS_WH, UNDER_VOLTAGE
 from evaluation.ledger_figures import read_daybook
@@ -110,11 +110,11 @@ def test_protection_disconnects_the_far_end_until_there_is_an_operating_point(br
         assert off.any()
         assert not off.all()
         assert place[world.site_bus[off]].max() < place[world.site_bus[~off]].min()
-        for flow_wh in (energy.generated_wh, energy.consumed_wh, energy.storage_wh, energy.net_wh):
+        for flow_wh in (energy.generated_wh, energy.consumed_wh, energy.storage_wh, net_of(energy)):
             assert not flow_wh[b, off].any()
         assert (energy.outage_wh[b, off] > 0).all()  # load that was not served
         assert not energy.outage_wh[b, ~off].any()
-        assert energy.flow_wh[b] > -energy.net_wh[b].sum()  # and what still flows loses some
+        assert energy.flow_wh[b] > -net_of(energy)[b].sum()  # and what still flows loses some
         rows = payments.rows[b, : payments.count[b]]
         paid = rows[rows[:, 0] == OUTAGE]
         assert sorted(paid[:, 3]) == sorted(energy.outage_wh[b, off])
@@ -142,7 +142,7 @@ def test_one_bus_less_and_there_would_be_no_operating_point(broken_promises, mon
         solved = []
         for buses in (count - 1, count):
             desk, off = new_desk(limits), far_ends(world)[world.site_bus] < buses
-            set_metered(desk, whole.net_wh[0], whole.consumed_wh[0], row, quotes.reactive_ppm[0], off)
+            set_metered(desk, net_of(whole)[0], whole.consumed_wh[0], row, quotes.reactive_ppm[0], off)
             solved.append(bool(solve_sites(limits, desk)))
         seen.append(solved)
         return honest(world, state, quotes, plan, fraction, last)
