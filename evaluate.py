@@ -28,6 +28,8 @@ Written to the folder OUT (default results):
   comparison.md, .json with --compare: its tables, and the same numbers with their intervals
   metrics.json, .csv   one row a scenario, seed and metric, with its unit
   ledgers/*.sqlite     the ledger of each run; check one with: python -m ledger verify FILE
+  ledgers/*.checkpoint.json, *.checkpoint-HEIGHT.json
+                       its authority's signature for the whole ledger, and for genesis and the end of each day
 """
 EXAMPLES = """\
 examples:

@@ -286,7 +286,7 @@ def parallel_env(
         config: scenario file, name under ``configs/scenarios``, mapping or Scenario; None is the default day.
         render_mode: "human", "ansi", "rgb_array" or None.
         max_cycles: periods in an episode; the scenario's by default.
-        ledger_path: SQLite file to write; it is complete when the episode ends.
+        ledger_path: SQLite file to write; it is complete, with checkpoints beside it, when the episode ends.
         overrides: nested mapping of single settings that win over the file.
 
     Raises:

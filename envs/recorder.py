@@ -19,6 +19,7 @@ from envs.records import Scribe, roster_of
 from envs.sealing import Watch, seal_last, seal_one
 from envs.types import HOURS, PPM, WEEK, Ints, Plan, Quotes, Stage, State, Trace, Trades
 from envs.world import World
+from ledger.anchors import Anchors
 from ledger.chain import Chain
 from ledger.consensus.base import SETTINGS_MARK
 from ledger.lottery import Lottery
@@ -37,6 +38,7 @@ class _Book:
     lottery: Lottery | None
     watch: Watch
     store: Store | None = None
+    anchors: Anchors | None = None  # checkpoints of a stored ledger
     pending: list[Draft] = field(default_factory=list)  # readings and results of the period just lived
 
 
@@ -114,7 +116,8 @@ class Recorder:
         store = Store.create(self.path, world.scenario.ledger.durability) if self.path is not None else None
         chain = Chain.create(params, roster, history, [*scribe.contracts(), *scribe.sites()], start_s, name, store)
         chain.path_list = scribe.path_list.of
-        return _Book(b, scribe, chain, None, watch, store)
+        anchors = None if store is None else Anchors(chain, world.periods_per_day)
+        return _Book(b, scribe, chain, None, watch, store, anchors)
 
     def seal(
         self, state: State, stage: Stage, quotes: Quotes, trades: Trades, plan: Plan, joined: np.ndarray
@@ -146,7 +149,9 @@ class Recorder:
                 book.pending = book.scribe.results(b, state, trace)
 
     def finish(self) -> None:
-        """Seal the closing blocks and remember the heads; a stored ledger is closed and complete."""
+        """Seal the closing blocks and remember the heads; a stored ledger is closed and complete, with its checkpoints
+        beside it.
+        """
         self.heads = []
         for book in self.books:
             if book.chain is None:
@@ -157,6 +162,9 @@ class Recorder:
             if book.store is not None:
                 book.store.close()
                 book.store = None
+            if book.anchors is not None and self.path is not None:
+                book.anchors.write(self.path)
+                book.anchors = None
 
     def abandon(self) -> None:
         """Close the files of an episode that was left before its end."""
@@ -183,4 +191,6 @@ def _produce(book: _Book, drafts: list[Draft]) -> tuple[int, list[int]]:
     for _ in book.chain.state.chains:
         site, turned_away = seal_one(book.watch, book.chain, drafts)
         refused += turned_away
+    if book.anchors is not None:
+        book.anchors.keep()
     return site, refused

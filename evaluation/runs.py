@@ -29,6 +29,7 @@ from evaluation.ledger_figures import read_daybook
 from evaluation.measures import differing_figures
 from evaluation.playing import periods
 from evaluation.resource_log import ResourceLog
+from ledger.checkpoint import checkpoint_files, checkpoint_path
 from ledger.verify import ChainVerdict, verify_file
 
 HOOKS = ("quote", "deliver", "meter", "forge", "misstate", "equivocate", "jump")
@@ -161,15 +162,20 @@ def _behaviours(core: Core) -> tuple[Behaviour, ...]:
 
 
 def _remove(path: Path) -> None:
-    """A ledger file and what an interrupted run may have left beside it."""
+    """A ledger file, its checkpoints, and what an interrupted run may have left beside it."""
     for suffix in ("", "-wal", "-shm", "-journal"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
+    for checkpoint in checkpoint_files(path):
+        checkpoint.unlink()
 
 
 def _chain(world: World, book: DayBook, unfinished: Path, final: Path) -> ChainFacts:
-    """Move the finished file to its place, verify it, derive the public figures again from it."""
+    """Move the finished file and its checkpoints to their place, verify it, derive the public figures again from it."""
     _remove(final)
     os.replace(unfinished, final)
+    old, new = (checkpoint_path(path).name.removesuffix(".json") for path in (unfinished, final))
+    for checkpoint in checkpoint_files(unfinished):
+        os.replace(checkpoint, final.with_name(new + checkpoint.name.removeprefix(old)))
     verdict = verify_file(final)
     differing = (
         differing_figures(world, book, read_daybook(final)) if verdict.sound else ["all: the chain is not sound"]

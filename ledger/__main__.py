@@ -1,5 +1,5 @@
 """Command line: `python -m ledger verify | audit | show | view | check-view | proof | check-proof | history |
-check-history | consistency | export | import`.
+check-history | light | consistency | export | import`.
 
 Exit status: 0 sound, proven, consistent or shown; 1 a fault in the ledger, a proof that fails, two chains that fork;
 2 no such file, no ledger, or a wrong command. Errors are one line. With `--json` every answer is JSON on standard
@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from . import commands, proof_commands
+from . import commands, light_command, proof_commands
 from .answers import print_json
 from .audit import AuditError
 from .checkpoint import CheckpointError
@@ -50,6 +50,21 @@ def _hex(size: int, what: str) -> commands.Parse:
 
 
 _hash = _hex(32, "a hash")
+
+
+def _whole(text: str) -> int:
+    """An unsigned integer."""
+    if text.isascii() and text.isdigit() and len(text) < 19:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"an integer from 0 on is needed, not {text!r}")
+
+
+def _positive(text: str) -> int:
+    """An integer from 1 to 100 years' days."""
+    number = _whole(text)
+    if not 1 <= number <= 36_525:
+        raise argparse.ArgumentTypeError(f"1..36525 days, not {text!r}")
+    return number
 
 
 def _block(text: str) -> int | bytes:
@@ -163,6 +178,26 @@ def _add_proving(command: Add) -> None:
     made.add_argument("--to", dest="new", type=_block, metavar="BLOCK", help="the new one (the file's last main block)")
     checked.add_argument("--from", dest="old", type=_hash, required=True, metavar="HASH", help="the head you knew")
     checked.add_argument("--to", dest="new", type=_hash, required=True, metavar="HASH", help="the head you are told")
+    _add_light(command("light", light_command.light, "run a light node that follows a ledger file from a checkpoint"))
+
+
+def _add_light(light: argparse.ArgumentParser) -> None:
+    """What a light node trusts and asks for."""
+    light.add_argument("path", help="the ledger file, which plays the full node")
+    light.add_argument(
+        "--checkpoint", action="append", required=True, help="a checkpoint file to start from; again for later ones"
+    )
+    trusted = light.add_mutually_exclusive_group(required=True)
+    trusted.add_argument("--authority", type=_hex(33, "a public key"), help="the public key of who signs checkpoints")
+    trusted.add_argument("--ledger", type=_hex(16, "a ledger's id"), help="the ledger's id, which `show` prints")
+    light.add_argument("--now", type=_whole, required=True, metavar="SECONDS", help="the time by the ledger's clock")
+    light.add_argument("--trusting-days", type=_positive, default=30, help="how long a checkpoint is believed (30)")
+    light.add_argument("--headers", action="store_true", help="take every header, skip none by its history root")
+    light.add_argument("--as", dest="node", metavar="NODE", help="read what this node may, of --block or --event")
+    light.add_argument("--proof", metavar="FILE", help="check this proof under the headers taken")
+    asked = light.add_mutually_exclusive_group()
+    asked.add_argument("--block", type=int, help="the blocks of this height")
+    asked.add_argument("--event", type=int, help="the records of one dispatch event")
 
 
 def _parse(words: Sequence[str]) -> argparse.Namespace:
@@ -173,6 +208,8 @@ def _parse(words: Sequence[str]) -> argparse.Namespace:
         held = options.command in ("check-proof", "check-view")
         if held and (options.checkpoint is None) != (options.authority is None):
             parser.error("--checkpoint and --authority go together")
+        if options.command == "light" and (options.node is None) != (options.block is None and options.event is None):
+            parser.error("--as says who reads: it goes with --block or --event")
         if options.command == "show" and options.chain is not None and options.block is None:
             parser.error("--chain says of which business a block is: it goes with --block")
     except _WrongCommand as wrong:

@@ -1,4 +1,5 @@
-"""What the commands answer under `--json`: one schema each, with the same fields whatever is found.
+"""What the commands answer under `--json`: one schema each, with the same fields whatever is found. Checkpoint files
+have theirs here, too.
 
 A field that does not apply is null. The number behind a schema's name changes when a field goes or comes to mean
 something else; a new field leaves it.
@@ -30,8 +31,8 @@ SCHEMAS = {
             "closed")
     ),
     "overview": Schema(
-        2, ("ledger", "name", "chains", "gamma", "signing", "nodes", "blocks", "head", "records", "events",
-            "refused", "convicted")
+        2, ("ledger", "name", "authority", "time_s", "chains", "gamma", "signing", "nodes", "blocks", "head",
+            "records", "events", "refused", "convicted")
     ),
     "block": Schema(2, ("chain", "hash", "header", "votes", "records")),
     "event": Schema(2, ("event", "records")),
@@ -53,6 +54,12 @@ SCHEMAS = {
     ),
     "export": Schema(1, ("blocks", "target")),
     "import": Schema(1, (*_VERDICT, "target")),
+    "light": Schema(
+        1,
+        ("followed", "fault", "ledger", "from_block", "block", "head", "validators", "now_s", "trusted_until_s",
+         "blocks", "proof"),
+    ),
+    "checkpoint": Schema(2, ("height", "committee", "valid_to", "chain_id", "block_hash", "signature")),
     "error": Schema(1, ("command", "error")),
 }  # fmt: skip
 

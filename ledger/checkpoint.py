@@ -8,6 +8,7 @@ also names the validators of the blocks to come, which headers don't: a light no
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -16,10 +17,10 @@ from typing import Any
 
 from coincurve import PrivateKey
 
+from .answers import answer, schema_name
 from .encoding import encode
 from .identity import sign, verify
 
-FORMAT = "gridpact/checkpoint/1"
 _TAG = b"gridpact checkpoint"
 _SIZES = {"chain_id": 16, "block_hash": 32, "signature": 64}
 
@@ -64,13 +65,13 @@ class Checkpoint:
         """JSON-ready values; `from_view` takes them back."""
         texts = {name: getattr(self, name).hex() for name in _SIZES}
         keys = [key.hex() for key in self.committee]
-        return {"format": FORMAT, "height": self.height, "committee": keys, "valid_to": self.valid_to} | texts
+        return answer("checkpoint", {"height": self.height, "committee": keys, "valid_to": self.valid_to} | texts)
 
     @classmethod
     def from_view(cls, view: Any) -> Checkpoint:
         """The checkpoint in JSON values; CheckpointError names what is wrong."""
-        if type(view) is not dict or view.get("format") != FORMAT:
-            raise CheckpointError(f"no checkpoint of format {FORMAT}")
+        if type(view) is not dict or view.get("schema") != schema_name("checkpoint"):
+            raise CheckpointError(f"no checkpoint of schema {schema_name('checkpoint')}")
         for name in ("height", "valid_to"):
             if type(view.get(name)) is not int or not 0 <= view[name] < 1 << 63:
                 raise CheckpointError(f"{name} is no height")
@@ -89,6 +90,25 @@ class Checkpoint:
         except (ValueError, RecursionError) as error:
             raise CheckpointError(f"{path} is no JSON") from error
         return cls.from_view(view)
+
+    def write(self, path: str | Path) -> None:
+        """Write the JSON file that `read` takes back."""
+        Path(path).write_text(json.dumps(self.view()) + "\n", "utf-8")
+
+
+def checkpoint_path(ledger: str | Path, height: int | None = None) -> Path:
+    """Where a ledger file's checkpoints are kept: beside it, that of the whole ledger without a height."""
+    name = "checkpoint" if height is None else f"checkpoint-{height}"
+    return Path(ledger).with_suffix(f".{name}.json")
+
+
+def checkpoint_files(ledger: str | Path) -> list[Path]:
+    """The checkpoint files beside a ledger file."""
+    whole = checkpoint_path(ledger)
+    stem = whole.name.removesuffix(".json")
+    return sorted(
+        each for each in whole.parent.glob("*.json") if re.fullmatch(rf"{re.escape(stem)}(-\d+)?\.json", each.name)
+    )
 
 
 def _bytes(text: Any, size: int, name: str) -> bytes:

@@ -71,6 +71,11 @@ class LightNode:
         """Hash of the newest header."""
         return self._hashes[self.height]
 
+    @property
+    def trusted_until_s(self) -> int:
+        """Up to when the checkpoint's validators are believed."""
+        return self._time_s(self.checkpoint.height) + self.trusting_period_s
+
     def _time_s(self, height: int) -> int:
         return self._first_s + self.params.period_s * height
 

@@ -13,7 +13,7 @@ from .checkpoint import Checkpoint
 from .history import check_history, prove_history_in_store
 from .identity import display_address
 from .proof_parts import ProofError, get
-from .proofs import check_proof, prove_in_store
+from .proofs import Proven, check_proof, prove_in_store
 from .store import Store, StoreError
 from .view import check_seen
 
@@ -42,7 +42,7 @@ def history(options: argparse.Namespace) -> int:
     return 0
 
 
-def _read(path: str, schema: str) -> Any:
+def read_json(path: str, schema: str) -> Any:
     """What a file holds as JSON; StoreError where it holds none."""
     try:
         return json.loads(Path(path).read_bytes())
@@ -60,7 +60,7 @@ def _refused(error: ProofError, schema: str, as_json: bool) -> int:
 
 def checked_history(options: argparse.Namespace) -> int:
     """Whether a proof shows that one trusted header's chain continues another's."""
-    value = _read(options.file, "history")
+    value = read_json(options.file, "history")
     try:
         old, new = check_history(value, options.old, options.new)
     except ProofError as error:
@@ -73,7 +73,7 @@ def checked_history(options: argparse.Namespace) -> int:
     return 0
 
 
-def _as_proven(part: Any, trusted: bytes) -> dict[str, Any]:
+def as_proven(part: Any, trusted: bytes) -> dict[str, Any]:
     """What one block of a view shows, in the words of its bytes."""
     seen = check_seen(part, trusted)
     return {
@@ -94,12 +94,12 @@ def _as_proven(part: Any, trusted: bytes) -> dict[str, Any]:
 
 def checked_view(options: argparse.Namespace) -> int:
     """Whether what a full node shows of its blocks is theirs, under a trusted header."""
-    value = _read(options.file, "view")
+    value = read_json(options.file, "view")
     try:
         if get(value, "schema", str) != schema_name("view"):
             raise ProofError(f"schema {value['schema'][:40]!r} is not {schema_name('view')}")
         trusted = _trusted(options)
-        view = {"proven": True, "blocks": [_as_proven(part, trusted) for part in get(value, "blocks", list)]}
+        view = {"proven": True, "blocks": [as_proven(part, trusted) for part in get(value, "blocks", list)]}
     except ProofError as error:
         return _refused(error, "view-verdict", options.json)
     if options.json:
@@ -121,23 +121,35 @@ def _trusted(options: argparse.Namespace) -> bytes:
 
 def checked_proof(options: argparse.Namespace) -> int:
     """Whether a proof holds under a trusted header."""
-    value = _read(options.file, "proof")
+    value = read_json(options.file, "proof")
     try:
         proven = check_proof(value, _trusted(options))
     except ProofError as error:
         return _refused(error, "proof-verdict", options.json)
+    if options.json:
+        print_json("proof-verdict", proven_view(proven))
+    else:
+        print(proven_text(proven))
+    return 0
+
+
+def proven_view(proven: Proven) -> dict[str, Any]:
+    """What a proof shows, by the fields of its verdict."""
     record = proven.record
-    view = {
+    return {
         "proven": True, "id": record.id.hex(), "kind": record.kind.name, "block": proven.height,
         "position": proven.position,
         "sender": display_address(record.sender), "signed": proven.signed, "trusted_block": proven.trusted_height,
         "chain": proven.business,
         "fields": show.body_fields(record.kind, record.body, {}),
     }  # fmt: skip
-    if options.json:
-        print_json("proof-verdict", view)
-    else:
-        signed = f"signed by {view['sender']}" if proven.signed else f"said, unsigned, by {view['sender']}"
-        print(f"proven: {record.kind.name} {record.id.hex()} is in {proven.business} block {proven.height}")
-        print(f"{signed}; record {proven.position}; trusted through block {proven.trusted_height}")
-    return 0
+
+
+def proven_text(proven: Proven) -> str:
+    """The same in two lines."""
+    record, sender = proven.record, display_address(proven.record.sender)
+    signed = f"signed by {sender}" if proven.signed else f"said, unsigned, by {sender}"
+    return (
+        f"proven: {record.kind.name} {record.id.hex()} is in {proven.business} block {proven.height}\n"
+        f"{signed}; record {proven.position}; trusted through block {proven.trusted_height}"
+    )

@@ -153,6 +153,8 @@ def overview(store: Store) -> dict[str, Any]:
     return {
         "ledger": blocks[0].header.chain_id.hex(),
         "name": _readable(first[0], "bytes", {}),
+        "authority": first[2].hex(),
+        "time_s": blocks[-1].header.time_s,
         "chains": chains,
         "gamma": settings.gamma,
         "signing": settings.signing,

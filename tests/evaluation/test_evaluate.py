@@ -10,10 +10,14 @@ from pathlib import Path
 import pytest
 
 import evaluate
+from ledger.checkpoint import Checkpoint
 from ledger.verify import verify_file
 
 ROOT = Path(__file__).resolve().parents[2]
 SHORT = ["tiny", "--set", "calendar.periods=10"]
+
+
+KEPT = ("checkpoint-0.json", "checkpoint.json", "sqlite")
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -28,14 +32,17 @@ def test_one_worker_equals_two_and_old_outputs_are_replaced(tmp_path, capsys):
     one, two = tmp_path / "one", tmp_path / "two"
     (one / "ledgers").mkdir(parents=True)
     (one / "ledgers" / "tiny_seed7.sqlite").write_bytes(b"left by somebody")
+    (one / "ledgers" / "tiny_seed7.checkpoint-3.json").write_bytes(b"of an older run")
     (one / "ledgers" / "tiny_seed8.sqlite.part").write_bytes(b"left by an interrupted run")
     common = [*SHORT, "--seeds", "2", "--first-seed", "7"]
     assert evaluate.main([*common, "--workers", "1", "--out", str(one)]) == 0
     assert evaluate.main([*common, "--workers", "2", "--out", str(two)]) == 0
     assert digests(one) == digests(two)
     assert sorted(digests(one)) == [
-        "ledgers/tiny_seed7.sqlite", "ledgers/tiny_seed8.sqlite", "metrics.csv", "metrics.json",
+        *(f"ledgers/tiny_seed{seed}.{kind}" for seed in (7, 8) for kind in KEPT), "metrics.csv", "metrics.json",
     ]  # fmt: skip
+    checkpoint = Checkpoint.read(two / "ledgers" / "tiny_seed8.checkpoint.json")
+    assert verify_file(one / "ledgers" / "tiny_seed8.sqlite", checkpoint=checkpoint).sound
     assert verify_file(one / "ledgers" / "tiny_seed7.sqlite").sound
     last = capsys.readouterr().out.strip().splitlines()[-1]
     assert last.endswith(str(two / "report.html"))

@@ -136,7 +136,7 @@ def test_three_scenarios_one_of_them_without_a_ledger(tmp_path):
     assert "second less first" in html
     assert "third less first" in html
     assert study.parts[2].values["blocks"] == [None]
-    assert sorted(path.name for path in (tmp_path / "ledgers").iterdir()) == [
+    assert sorted(path.name for path in (tmp_path / "ledgers").glob("*.sqlite")) == [
         "first_seed0.sqlite",
         "second_seed0.sqlite",
     ]

@@ -18,6 +18,7 @@ from .conftest import blocks_of, rows_of
 
 ROOT = Path(__file__).resolve().parents[2]
 AUDIT = ["--config", "any", "--executors", "executors_of_the_test:make"]
+FOLLOWING = ["--checkpoint", "CHECKPOINT", "--ledger", "LEDGER", "--now", "10800"]
 EVENT_1 = ["--event", "1"]
 
 # command, what stands before the file, what after it, schema, exit status for an altered file (of a sound one it is 0)
@@ -36,6 +37,8 @@ CASES = [
     ("check-view", [], ["--head", "HEAD"], "view-verdict", 1),
     ("history", [], ["--from", "2"], "history", 0),  # headers alone, which are not altered
     ("check-history", [], ["--from", "OLD", "--to", "HEAD"], "history-verdict", 1),
+    ("light", [], FOLLOWING, "light", 0),  # headers, too
+    ("light", [], [*FOLLOWING, "--as", "eno", "--block", "3"], "light", 1),
     ("consistency", ["SOUND"], [], "consistency", 0),  # it compares headers
     ("export", [], ["NEW"], "export", 0),
     ("import", [], ["NEW"], "import", 1),
@@ -44,7 +47,7 @@ IDS = [f"{command}{'-' + after[0].lstrip('-') if after[:1] else ''}" for command
 
 
 @pytest.fixture(scope="module")
-def files(finished, tmp_path_factory):
+def files(finished, roster, tmp_path_factory):
     """Names of the test's words: the sound ledger, the altered one, and of each an export and a proof."""
     path, head = finished["period"]
     folder = tmp_path_factory.mktemp("answers")
@@ -60,6 +63,10 @@ def files(finished, tmp_path_factory):
     for name in ("SOUND", "ALTERED"):
         found[f"{name} import"] = str(folder / f"{name}.bin")
         assert main(["export", found[name], found[f"{name} import"]]) == 0
+    found["LEDGER"], found["CHECKPOINT"] = third.header.chain_id.hex(), str(folder / "checkpoint.json")
+    keys = [member.public_key for member in roster.members[:3]]
+    authority, ledger_id = roster.authority.private_key, third.header.chain_id
+    Checkpoint.issue(authority, ledger_id, 3, third.hash, keys, 99).write(found["CHECKPOINT"])
     view = ["--as", "eno", "--block", "3", "--json"]
     for kind, words, part in (
         ("proof", [record], b"signature"),
@@ -116,7 +123,7 @@ def test_every_answer_is_in_its_schema(files, tmp_path, capsys, case, kind):
 
 
 def test_every_schema_is_met_and_in_the_docs():
-    assert {schema for _, _, _, schema, _ in CASES} | {"error"} == set(SCHEMAS)
+    assert {schema for _, _, _, schema, _ in CASES} | {"error", "checkpoint"} == set(SCHEMAS)
     rows = [line for line in (ROOT / "docs" / "ledger.md").read_text("utf-8").splitlines() if line.startswith("| `")]
     for schema, (_, fields) in SCHEMAS.items():
         told = [row for row in rows if f"`{schema_name(schema)}`" in row]
@@ -171,6 +178,16 @@ def test_a_field_that_the_schema_lacks_is_an_error():
         ["history", "SOUND", "--from", "abc"],
         ["check-history", "SOUND", "--from", "HEAD", "--to", "HEAD"],
         ["check-history", "SOUND check-history", "--from", "3", "--to", "HEAD"],
+        ["light", "SOUND"],
+        ["light", "SOUND", *FOLLOWING[:4]],
+        ["light", "SOUND", *FOLLOWING, "--authority", "02" * 33],
+        ["light", "SOUND", *FOLLOWING, "--as", "eno"],
+        ["light", "SOUND", *FOLLOWING, "--block", "3"],
+        ["light", "SOUND", *FOLLOWING, "--as", "eno", "--block", "99"],
+        ["light", "SOUND", *FOLLOWING, "--trusting-days", "0"],
+        ["light", "SOUND", *FOLLOWING, "--proof", "SOUND"],
+        ["light", "SOUND", *FOLLOWING, "--checkpoint", "SOUND"],
+        ["light", "SOUND", *FOLLOWING[:4], "--now", "-1"],
         ["export", "SOUND", "SOUND"],
         ["export", "SOUND", "no folder/new"],
         ["import", "SOUND", "NEW"],

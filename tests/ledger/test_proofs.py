@@ -175,7 +175,7 @@ def test_a_checkpoint_anchors_a_proof(finished, roster, tmp_path, capsys):
     assert main([*command, roster.authority.public_key.hex()]) == 0
     assert main([*command, roster.members[0].public_key.hex()]) == 1
     assert "did not sign" in capsys.readouterr().out
-    for broken in ("{", "[]", '{"format": "gridpact/checkpoint/1", "height": -1}', "9" * 5000):
+    for broken in ("{", "[]", '{"schema": "gridpact/checkpoint/2", "height": -1}', "9" * 5000):
         anchor.write_text(broken)
         assert main([*command, roster.authority.public_key.hex()]) == 2
         assert capsys.readouterr().err.count("\n") == 1
