@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from envs.certify import Certificate, certify, last_problems, watching
+from envs.certify import KEEPS, Certificate, certify, last_problems, watching
 from envs.config import parse_overrides
 from envs.generate import follow_plans, generate
 from envs.mechanisms import mechanisms_of
@@ -315,8 +315,10 @@ class Market:
         """Keep a certificate; Impossible where the dispatch is not what it claims to be."""
         self.findings.append(asdict(found))
         extremes = f"{found.low_pu:.4f} to {found.high_pu:.4f} pu, loading {found.loading:.3f}"
-        if found.outcome == "safe" and not found.feasible:
-            raise Impossible("certificate", Kind.DTX, f"event {found.event} safe with {extremes}", "limits kept")
+        if found.outcome in KEEPS and not found.feasible:
+            raise Impossible(
+                "certificate", Kind.DTX, f"event {found.event} {found.outcome} with {extremes}", "limits kept"
+            )
         if found.claimed and not found.near_optimal:
             most = f"at most {found.bound_per_h + found.allowed_per_h:.6f}"
             raise Impossible("certificate", Kind.DTX, f"event {found.event} costs {found.cost_per_h:.6f} per h", most)

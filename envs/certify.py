@@ -1,8 +1,9 @@
 """A certificate for each dispatch: does it keep the limits, and could it have cost less?
 
 Re-execution shows that a dispatch is what the rules give; the certificate does not lean on the rules. The power flow is
-solved for what the Dtx promises, period by period, and HiGHS solves the dispatch problem's linear programme for the
-least cost that any dispatch of the admitted blocks could have had.
+solved for what the Dtx promises, period by period, and every bus and branch is held against the limits here, not by the
+check's own functions; HiGHS solves the dispatch problem's linear programme for the least cost that any dispatch of the
+admitted blocks could have had.
 """
 
 from __future__ import annotations
@@ -15,18 +16,20 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 
 from envs.dispatch.base import Dispatch
+from envs.grid.sweep import PowerFlow
 from envs.mechanisms import Mechanisms
-from envs.phases.network import Desk, limits_of, new_desk, set_forecast, solve_sites
+from envs.phases.clear import called
+from envs.phases.network import limits_of, new_desk, set_forecast, solve_sites
 from envs.phases.safe import with_orders
-from envs.phases.violations import TOLERANCE_PU, voltage_excess, worst_branch, worst_voltage
 from envs.types import (
+    FAILED,
     GRID,
     HOURS,
     LIVED,
-    NO_EVENT,
-    OVER_VOLTAGE,
+    PASSED,
     REQUESTS,
     UPPER,
+    Bools,
     Floats,
     Ints,
     Plan,
@@ -36,6 +39,8 @@ from envs.types import (
 )
 from envs.world import World
 
+KEPT = 2e-6  # beyond a limit, pu and of a rating: what the check tolerates and another solver's last digits
+KEEPS = ("safe", "not its doing")  # outcomes that claim limits kept: all, or those that the request answers for
 RELATIVE_GAP = 1e-4  # of the least cost
 WH_KW = 0.001 / HOURS  # one Wh a period, the grain of an order
 
@@ -57,8 +62,8 @@ class Certificate:
 
     block: int
     event: int
-    outcome: str  # safe, cut (what no block could cure), or unsafe
-    feasible: bool  # the outcome is true: limits kept by orders alone, or with the cut
+    outcome: str  # safe, not its doing (broken without the orders, too, and not for them to mend), cut, or unsafe
+    feasible: bool  # every bus and branch is as the outcome says: within limits, by orders alone or with the cut
     low_pu: float  # extremes over the event's periods; with a cut, of the first period
     high_pu: float
     loading: float
@@ -97,7 +102,7 @@ def watching(mechanisms: Mechanisms) -> tuple[Mechanisms, list[Problem]]:
 
 def last_problems(stage: Stage, asked: Sequence[Problem], sites: int) -> dict[int, Problem]:
     """The last problem of each request: one opens with the awards alone, reopened ones have columns for the uncured."""
-    active = [r for r in range(REQUESTS) if stage.asked_wh[0, r] > 0]
+    active = [r for r in range(REQUESTS) if called(stage, r)[0]]
     found: dict[int, Problem] = {}
     opened = -1
     for problem in asked:
@@ -148,44 +153,66 @@ def _allowance(problem: Problem, bound: float, ordered_wh: Ints, aggregators: in
     return RELATIVE_GAP * abs(bound) + used * WH_KW * float(np.abs(problem.price[:sites]).max(initial=0.0))
 
 
-def _keeps(limits: Any, desk: Desk, idle: Desk, way: int, cures: bool) -> bool:
-    """No limit is broken that the request should cure, none that it broke or made worse."""
-    cause, bus, _ = worst_voltage(limits, desk.magnitude)
-    if cause != NO_EVENT:
-        helps = (way < 0) == (cause == OVER_VOLTAGE)
-        before, now = voltage_excess(limits, idle.magnitude, bus), voltage_excess(limits, desk.magnitude, bus)
-        if cures if helps else now > before + TOLERANCE_PU:
-            return False
-    relief, branch, _ = worst_branch(limits, desk.voltage, desk.current, desk.loading)
-    if relief == 0:
-        return True
-    if relief == way:
-        return not cures
-    return bool(desk.loading[branch] <= idle.loading[branch] + TOLERANCE_PU)
+class _Seen(NamedTuple):
+    """One period of a promise, bus by bus and branch by branch; the root and its void branch are never broken."""
+
+    solved: bool
+    voltage_pu: Floats  # (buses,)
+    loading: Floats  # (branches,)
+    export_w: Floats  # (branches,) active power that the sites send up each branch, < 0 down
+
+
+def _see(world: World, state: State, quotes: Quotes, net_w: Floats, h: int) -> _Seen:
+    """Power flow of what the sites inject, ``net_w`` (N,), in period ``h`` from now."""
+    limits = limits_of(world)
+    desk, row = new_desk(limits), int(state.day[0] * world.periods_per_day + state.period + h) % len(world.load_w)
+    desk.p_w[:] = net_w
+    set_forecast(desk, world.load_w[row] + state.appliance_w[0, LIVED, h], world.load_var[row], quotes.reactive_ppm[0])
+    solved = solve_sites(limits, desk)  # leaves on the desk what the inverters give, too
+    flow = PowerFlow(world.feeder).solve(desk.p_kw, desk.q_kvar)
+    export_w = (world.branch_share * limits.sense[:, None] * net_w).sum(axis=1)
+    return _Seen(bool(solved and flow.converged), flow.voltage_pu, flow.loading, export_w)
+
+
+def _broken(world: World, seen: _Seen) -> tuple[Floats, Ints]:
+    """(buses + branches,) how far each is beyond its limit, and the direction of injection that relieves it."""
+    grid = world.scenario.grid
+    high, low = seen.voltage_pu - grid.band_high_pu, grid.band_low_pu - seen.voltage_pu
+    excess = np.concatenate([np.maximum(high, low), seen.loading - grid.loading_limit])
+    excess[[0, len(high)]] = -np.inf
+    return excess, np.where(np.concatenate([high > low, seen.export_w > 0.0]), -1, 1)
+
+
+def _keeps(world: World, verdict: int, r: int, way: int, h: int, idle: _Seen, seen: _Seen) -> bool:
+    """Whether a period is as the verdict says: nothing broken; or only what the orders neither broke nor should cure.
+
+    With a cut, or where the check failed, nothing must be left broken.
+    """
+    if not seen.solved:
+        return False
+    excess, relief = _broken(world, seen)
+    broken: Bools = excess > KEPT
+    if verdict in (PASSED, FAILED) or not broken.any():
+        return not bool(broken.any())
+    before = _broken(world, idle)[0]
+    mine = (relief == way) | (h == 0) if r == GRID else np.zeros_like(broken)
+    return not bool((broken & (mine | (excess > np.maximum(before, 0.0) + KEPT))).any())
 
 
 def _feasible(
     world: World, state: State, stage: Stage, quotes: Quotes, plan: Plan, r: int
 ) -> tuple[bool, float, float, float]:
     """Whether a promise keeps the limits, and its lowest and highest voltage and heaviest loading."""
-    limits, way = limits_of(world), int(stage.direction[0, r])
+    way, verdict = int(stage.direction[0, r]), int(plan.verdict[0, r])
     base_w = stage.expected_w[0] + (with_orders(stage, plan)[0] if r == UPPER else stage.live_w[0])
     cut_w = plan.cut_wh[0] / HOURS if r == GRID else np.zeros(world.sites)
-    periods = int(stage.duration[0, r]) if plan.safe[0, r] else 1
     kept, low, high, loading = True, np.inf, 0.0, 0.0
-    for h in range(periods):
-        row = int(state.day[0] * world.periods_per_day + state.period + h) % len(world.load_w)
-        load_w = world.load_w[row] + state.appliance_w[0, LIVED, h]
-        desks: list[Desk] = []
-        for orders_w in (np.zeros(world.sites), way * plan.ordered_wh[0, r] / HOURS + (cut_w if h == 0 else 0.0)):
-            desk = new_desk(limits)
-            desk.p_w[:] = base_w[h] + orders_w
-            set_forecast(desk, load_w, world.load_var[row], quotes.reactive_ppm[0])
-            kept &= bool(solve_sites(limits, desk)) or not desks
-            desks.append(desk)
-        kept &= _keeps(limits, desks[1], desks[0], way, r == GRID)
-        low, high = min(low, desks[1].magnitude[1:].min()), max(high, desks[1].magnitude.max())
-        loading = max(loading, desks[1].loading.max())
+    for h in range(1 if verdict == FAILED else int(stage.duration[0, r])):
+        orders_w = way * plan.ordered_wh[0, r] / HOURS + (cut_w if h == 0 else 0.0)
+        idle, seen = (_see(world, state, quotes, base_w[h] + change_w, h) for change_w in (0.0 * orders_w, orders_w))
+        kept &= _keeps(world, verdict, r, way, h, idle, seen)
+        low, high = min(low, seen.voltage_pu[1:].min()), max(high, seen.voltage_pu.max())
+        loading = max(loading, seen.loading.max())
     return kept, float(low), float(high), float(loading)
 
 
@@ -201,7 +228,9 @@ def certify(
 ) -> Certificate:
     """The certificate of the Dtx of request ``r``; ``place`` is its block and event."""
     kept, low, high, loading = _feasible(world, state, stage, quotes, plan, r)
-    outcome = "safe" if plan.safe[0, r] else "cut" if r == GRID and plan.cut_wh[0].any() else "unsafe"
+    outcome = KEEPS[int(plan.verdict[0, r] != PASSED)]
+    if not plan.safe[0, r]:
+        outcome = "cut" if r == GRID and plan.cut_wh[0].any() else "unsafe"
     cost, bound = cost_of(problem, plan.ordered_wh[0, r]), least_cost(problem)
     allowed = _allowance(problem, bound, plan.ordered_wh[0, r], world.aggregators)
     dropped = r == UPPER and not plan.safe[0, r]  # of an upper-level order that fails its check nothing is ordered

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from envs.path_list import PathList
+from envs.phases.clear import called
 from envs.phases.outlook import published_w
-from envs.status import site_drafts, status_draft
+from envs.status import Outcome, site_drafts, status_draft
 from envs.types import (
     BLOCKS,
     BROKEN,
@@ -28,7 +29,6 @@ from envs.types import (
     UPPER,
     Floats,
     Ints,
-    Outcome,
     Plan,
     Quotes,
     Stage,
@@ -94,7 +94,7 @@ def quoted_blocks(rows: list[list[list[int]]]) -> tuple[Ints, Ints]:
 
 def passes_of(stage: Stage, plan: Plan, b: int, r: int) -> list[list[Any]]:
     """Every dispatch of a request with what its check found, in order; the last column holds the broken limits."""
-    count = plan.loops[b, r] + 1 if stage.asked_wh[b, r] > 0 else 0
+    count = plan.loops[b, r] + 1 if called(stage, r)[b] else 0
     made = plan.passes[b, r, :count].tolist()
     places = plan.pass_places[b, r].tolist()
     return [[*row[:BROKEN], places[n][: row[BROKEN]]] for n, row in enumerate(made)]
@@ -249,7 +249,7 @@ class Scribe:
         before = (plan.before_low_pu[b, r], plan.before_high_pu[b, r], plan.before_loading[b, r])
         after = (plan.after_low_pu[b, r], plan.after_high_pu[b, r], plan.after_loading[b, r])
         dispatch = [
-            b"", int(plan.safe[b, r]), int(plan.reopened[b, r]), passes_of(stage, plan, b, r), awards, adjustments,
+            b"", int(plan.verdict[b, r]), int(plan.reopened[b, r]), passes_of(stage, plan, b, r), awards, adjustments,
             cuts, micro(before), micro(after),
         ]  # fmt: skip
         self.begin_event(event)

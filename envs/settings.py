@@ -44,6 +44,8 @@ class GridSettings(Section):
     ``reactive`` says who sets the inverters' reactive power: nobody, the characteristic, or each prosumer's action.
     ``check`` says who checks a dispatch: a power flow of the operator, or the nodes by messages to their neighbours, in
     rounds or (``check_delay_ticks``) with random delays of up to so many ticks.
+    ``last_resort`` says when the operator cuts by force what a grid event leaves broken: always, or, to show the net
+    without a market, only where it asked for flexibility.
     """
 
     net: str = "simbench:1-LV-rural1--2-sw"
@@ -52,6 +54,7 @@ class GridSettings(Section):
     loading_limit: Annotated[float, Field(gt=0.0, le=2.0)] = 1.0
     reactive: Literal["none", "q_of_u", "agent"] = "none"
     inverter: InverterSettings = InverterSettings()
+    last_resort: Literal["always", "asked"] = "always"
     check: Literal["kernel", "messages"] = "kernel"
     check_delay_ticks: Annotated[int, Field(ge=0, le=100)] = 0
 

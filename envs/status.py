@@ -6,14 +6,28 @@ Generation and consumption are the READING records. All integers: W, Wh, micro-c
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 
-from envs.types import HOURS, PPM, Outcome
+from envs.types import HOURS, PPM, Energy, Ints, Payments, Trades, Transport, Verdict
 from envs.world import World
 from ledger.joining import EnergyType
 from ledger.records import Draft, Kind
 from ledger.roster import AUTHORITY
+
+
+class Outcome(Protocol):
+    """What of a lived period goes on the ledger: a Trace, or what an auditor re-executes from the ledger."""
+
+    period: int
+    trades: Trades
+    energy: Energy
+    verdict: Verdict
+    transport: Transport
+    payments: Payments
+    credit_ppm: Ints  # (B, N + A) after the period
+    score_ppm: Ints  # (B, N)
 
 
 def energy_types_of(world: World, site: int) -> EnergyType:

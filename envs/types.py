@@ -9,7 +9,7 @@ Amounts that are ordered, metered or paid are integers (Wh, micro-currency); phy
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,11 @@ LIVED, TWIN = 0, 1  # what appliances went through, and what they would have wit
 
 NO_EVENT, OVER_VOLTAGE, UNDER_VOLTAGE, OVERLOAD, UPPER_LEVEL = range(5)
 CAUSES = ("none", "over-voltage", "under-voltage", "overload", "upper-level order")
+
+# What the safety check says: a limit is broken that the orders should keep, none is, or only such as they neither broke
+# nor can mend.
+VERDICTS = ("failed", "passed", "not this order's doing")
+FAILED, PASSED, NOT_ITS_DOING = range(len(VERDICTS))
 
 # Columns of a plan's passes: method (envs.dispatch.base.METHODS), whether its cost is proven least, Wh a period,
 # extremes of the check in millionths, the nodes' talk (0 where the kernel alone checked), limits found broken.
@@ -225,13 +230,14 @@ class Plan:
     cut_wh: Ints  # (B, N) signed like injection: < 0 curtailed generation, > 0 shed load
     loops: Ints  # (B, R) safety loops needed
     reopened: Bools  # (B, R)
-    safe: Bools  # (B, R) the check passed without a cut
+    verdict: Ints  # (B, R) of the check, before any cut: index into VERDICTS
     passes: Ints  # (B, R, loops + 1, 10) each dispatch and its check, columns above
     apart_pu: Floats  # (B, R, loops + 1) largest distance between the nodes' voltages and the kernel's in each check
     pass_places: Ints  # (B, R, loops + 1, limit rows) what the check found broken: bus (>= 0) or -1 - branch
     iterations: Ints  # (B, R) of the dispatch
     nodal_price: Ints  # (B, R, N) by the duals of the last dispatch: energy and network limits; 0 under no award
     priced: Bools  # (B, R) the last dispatch found its optimum, so there are such prices
+    uncured: Bools  # (B, R) it left a limit uncured at the price of that, which nodal prices then contain
     before_low_pu: Floats  # (B, R) the forecast without the event
     before_high_pu: Floats
     before_loading: Floats
@@ -240,6 +246,11 @@ class Plan:
     after_loading: Floats
     residual_voltage_puh: Floats  # (B,) violation that only the cut of last resort removed
     residual_overload_h: Floats  # (B,)
+
+    @property
+    def safe(self) -> Bools:
+        """(B, R) the check did not fail."""
+        return np.asarray(self.verdict != FAILED)
 
 
 @dataclass
@@ -335,16 +346,3 @@ class Trace:
     credit_ppm: Ints = field(default_factory=lambda: np.zeros((0, 0), np.int64))  # (B, N + A) after the period
     score_ppm: Ints = field(default_factory=lambda: np.zeros((0, 0), np.int64))
     charge_wh: Floats = field(default_factory=lambda: np.zeros((0, 0)))
-
-
-class Outcome(Protocol):
-    """What of a lived period goes on the ledger: a Trace, or what an auditor re-executes from the ledger."""
-
-    period: int
-    trades: Trades
-    energy: Energy
-    verdict: Verdict
-    transport: Transport
-    payments: Payments
-    credit_ppm: Ints  # (B, N + A) after the period
-    score_ppm: Ints  # (B, N)

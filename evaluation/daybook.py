@@ -19,7 +19,7 @@ import numpy as np
 from envs.grid.routing import path_of
 from envs.recorder import week_before
 from envs.records import event_id, micro, passes_of
-from envs.types import BROKEN, GRID, HORIZON, REQUESTS, Bools, Ints, Trace
+from envs.types import BROKEN, FAILED, GRID, HORIZON, REQUESTS, Bools, Ints, Trace
 from envs.world import World
 
 # Columns of the tables below.
@@ -43,7 +43,7 @@ class EventPage:
     asked_wh: int  # a period
     reserve: int
     upper_price: int
-    safe: bool  # the check passed without a cut of last resort
+    verdict: int  # of the check, before any cut of last resort: index into VERDICTS
     reopened: bool
     passes: Ints  # (dispatches, 9) method, proven, Wh a period, extremes of its check in millionths, the nodes' talk
     broken: Ints  # (limits, 2) dispatch, place that its check found broken
@@ -58,6 +58,11 @@ class EventPage:
     def request(self) -> int:
         """0 a grid event, 1 an order of the upper level."""
         return (self.event - 1) % REQUESTS
+
+    @property
+    def safe(self) -> bool:
+        """The check did not fail, so nothing had to be cut by force."""
+        return self.verdict != FAILED
 
     @property
     def loops(self) -> int:
@@ -264,7 +269,7 @@ def _page(trace: Trace, r: int) -> EventPage:
         asked_wh=int(stage.asked_wh[0, r]),
         reserve=int(stage.reserve[0, r]),
         upper_price=int(stage.upper_price[0, r]),
-        safe=bool(plan.safe[0, r]),
+        verdict=int(plan.verdict[0, r]),
         reopened=bool(plan.reopened[0, r]),
         **pass_columns(passes_of(stage, plan, 0, r)),
         awards=awards,

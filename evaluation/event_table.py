@@ -13,7 +13,7 @@ import numpy as np
 
 from envs.config import SettingsError
 from envs.money import LAST_RESORT
-from envs.types import CAUSES, PPM
+from envs.types import CAUSES, PPM, VERDICTS
 from evaluation.daybook import AMOUNT, FLOW, ORDER_WH, PERIOD, SITE, SUBSIDY_PRICE, EventPage
 from evaluation.figures.style import time_of
 from evaluation.measures.base import currency, kwh
@@ -82,12 +82,13 @@ def _mean(rows: np.ndarray) -> str:
 
 
 def _nodal(run: RunResult, page: EventPage) -> str:
-    """Lowest to highest nodal price of the sites with an order."""
+    """Lowest to highest nodal price of the sites with an order; ‡ marks those that hold the price of the uncured."""
     prices = run.truth.nodal_price.get(page.event)
     if prices is None or not len(page.orders):
         return number(None, "¤/kWh")
     low, high = (number(float(edge(prices[page.orders[:, SITE]])) / PPM, "¤/kWh") for edge in (np.min, np.max))
-    return low if low == high else f"{low} to {high}"
+    mark = " ‡" if page.event in run.truth.uncured else ""
+    return f"{low}{mark}" if low == high else f"{low} to {high}{mark}"
 
 
 def _check(run: RunResult, page: EventPage) -> str:
@@ -97,4 +98,4 @@ def _check(run: RunResult, page: EventPage) -> str:
         rows = run.book.payments
         paid = rows[(rows[:, FLOW] == LAST_RESORT) & (rows[:, PERIOD] == page.start), AMOUNT].sum()
         return f"failed {loops}; cut of last resort {cut} Wh, paid {number(currency(paid), '¤')} ¤"
-    return f"{'passed' if page.safe else 'not passed'} {loops}"
+    return f"{VERDICTS[page.verdict]} {loops}"

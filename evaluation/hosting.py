@@ -5,7 +5,8 @@ comes from the upper level. A size is hosted when the days as lived keep 0.95–
 transformer within its rating, by the criterion's allowance. The operator plans for limits that are tighter by a
 margin, since it knows forecasts only. *Without* it asks for nothing; *with* the market it does, and a size at which
 more than a thousandth of the generation is cut by force is not hosted. What stands is the largest size below which all
-tried sizes are hosted.
+tried sizes are hosted. Where nothing is asked for nothing is cut (``grid.last_resort: asked``), so that *without* shows
+the net as it would be.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -79,7 +80,12 @@ class Capacity:
 def planned(scenario: Scenario, scale: float) -> Scenario:
     """The scenario with its plants scaled, planned with the margins, without orders from above or a ledger."""
     low, high = BAND_PU
-    band = {"band_low_pu": low + MARGIN_PU, "band_high_pu": high - MARGIN_PU, "loading_limit": LOADING - MARGIN_LOADING}
+    band: dict[str, Any] = {
+        "band_low_pu": low + MARGIN_PU,
+        "band_high_pu": high - MARGIN_PU,
+        "loading_limit": LOADING - MARGIN_LOADING,
+    }
+    band["last_resort"] = "asked"
     quiet = {"upper_orders": [], "ledger": {"mode": "off"}}
     return load_scenario(scenario, {"grid": band, "sites": {"pv_scale": scale}, **quiet})
 

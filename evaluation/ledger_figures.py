@@ -209,7 +209,7 @@ def _page(reader: _Reader, event: int) -> EventPage:
         asked_wh=trigger["asked_wh"],
         reserve=trigger["reserve_price_micro"],
         upper_price=trigger["upper_price_micro"],
-        safe=bool(dispatch["safe"]),
+        verdict=int(dispatch["verdict"]),
         reopened=bool(dispatch["reopened"]),
         **pass_columns(dispatch["passes"]),
         awards=[[a - sites, *rest] for a, *rest in awards],

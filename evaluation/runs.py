@@ -65,6 +65,7 @@ class Truth:
     natural_wh: Ints  # (T, N) injection without orders
     available_wh: Ints  # (T, N) generation had nobody curtailed it
     nodal_price: dict[int, Ints]  # event → (N,) micro-currency per kWh, where its dispatch has dual prices
+    uncured: set[int]  # events whose dispatch left a limit uncured: their nodal prices hold the price of that
     apart_pu: dict[int, Floats]  # event → (dispatches,) nodes' voltages from the power flow's, 0 where it checks alone
     converged: Bools  # (T,)
     rewards: dict[str, Floats]  # role → (T, agents)
@@ -116,6 +117,7 @@ def play(job: Job) -> RunResult:
     real, natural, available, converged = [], [], [], []
     log = ResourceLog(world.sites)
     nodal: dict[int, Ints] = {}
+    uncured: set[int] = set()
     apart: dict[int, Floats] = {}
     rewards: dict[str, list[Floats]] = {role: [] for role in core.agents}
     for trace in periods(core, policies, job.game):
@@ -123,6 +125,7 @@ def play(job: Job) -> RunResult:
         log.write(trace)
         energy = trace.energy
         nodal |= nodal_prices(trace)
+        uncured |= {event_id(trace.period, r) for r in np.flatnonzero(trace.plan.uncured[0]).tolist()}
         for r in np.flatnonzero(trace.stage.cause[0]).tolist():
             apart[event_id(trace.period, r)] = trace.plan.apart_pu[0, r].copy()
         real.append(np.stack([c[0] for c in (energy.generated_wh, energy.consumed_wh, energy.storage_wh)], axis=1))
@@ -137,6 +140,7 @@ def play(job: Job) -> RunResult:
         np.stack(natural),
         np.stack(available),
         nodal,
+        uncured,
         apart,
         np.array(converged),
         {role: np.stack(values) for role, values in rewards.items()},

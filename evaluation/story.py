@@ -9,7 +9,7 @@ import numpy as np
 
 from envs.dispatch.base import METHODS
 from envs.money import FLOWS
-from envs.types import CAUSES, GRID
+from envs.types import CAUSES, GRID, PPM, VERDICTS
 from evaluation.daybook import AGGREGATOR, AMOUNT, EVENT, FLOW, ORDER_WH, SITE, SUBSIDY_PRICE, VERIFIED, WHO, EventPage
 from evaluation.figures.style import time_of
 from evaluation.runs import RunResult
@@ -82,11 +82,15 @@ def _trigger(part: Part, page: EventPage) -> list[str]:
 
 def passes(part: Part, page: EventPage) -> list[str]:
     """Each loop of the safety check: how it was dispatched, what the check found, what became a row of the next."""
-    lines = []
+    lines, grid = [], part.scenario.grid
     for n, (method, proven, wh, low, high, loading, *_) in enumerate(page.passes.tolist()):
         broken = page.broken[page.broken[:, 0] == n, 1].tolist()
         cost = "" if METHODS[method] == "none" else ", least cost proven" if proven else ", least cost not proven"
-        found = "broken: " + ", ".join(_place(part, place) for place in broken) if broken else "no limit broken"
+        kept = low >= grid.band_low_pu * PPM - 2 and high <= grid.band_high_pu * PPM + 2
+        kept &= loading <= grid.loading_limit * PPM + 2
+        found = "no limit broken" if kept else "limits broken that these orders neither broke nor can mend"
+        if broken:
+            found = "broken: " + ", ".join(_place(part, place) for place in broken)
         seen = f"{low / 1e6:.3f}–{high / 1e6:.3f} pu, loading {loading / 1e4:.0f} %" if low > 0 else "no solution"
         lines.append(
             f"Dispatch {n + 1} by {METHODS[method]}{cost}: {wh / 1000:.2f} kWh a period; check: {seen}, {found}."
@@ -100,7 +104,9 @@ def _dispatch(part: Part, page: EventPage) -> list[str]:
     )
     low, high, loading = page.before
     after_low, after_high, after_loading = page.after
-    check = "passed" if page.safe else "passed only with a cut of last resort, or not within its loops"
+    check = VERDICTS[page.verdict]
+    if page.cuts:
+        check += f", {sum(abs(wh) for _, wh in page.cuts) / 1000:.2f} kWh cut as a last resort"
     return [
         f"Awards: {awards or 'none'}.",
         *passes(part, page),

@@ -100,7 +100,7 @@ FIELDS: dict[Kind, tuple[str, ...]] = {
         "need_w uint", "asked_wh uint", "reserve_price_micro uint", "upper_price_micro uint",
     ),
     Kind.DTX: (
-        "previous hash", "safe uint", "reopened uint",
+        "previous hash", "verdict uint", "reopened uint",
         "passes [method uint, proven uint, energy_wh uint, low_micro_pu int, high_micro_pu int, loading_ppm int,"
         " rounds uint, messages uint, ticks uint, broken ints]",
         "awards [aggregator address, admitted_wh uint, awarded_wh uint, price_micro uint]",

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from envs.types import GRID, PPM, Floats, Ints, Offers, Orders, Quotes, Stage, State, Tariffs
+from envs.types import GRID, PPM, Bools, Floats, Ints, Offers, Orders, Quotes, Stage, State, Tariffs
 from envs.world import World
 
 
@@ -79,6 +79,12 @@ def _admit(asked, member, block_wh, block_price, subsidy, effect, taken_wh, size
         for a in range(aggregators):
             if quoted[b, a] > 0:
                 effect_ppm[b, a] = np.int64(np.rint(weighted[a] / quoted[b, a] * PPM))
+
+
+def called(stage: Stage, request: int) -> Bools:
+    """(B,) whether a request is checked: a grid event always, an order of the upper level if anything is asked."""
+    said = stage.cause if request == GRID else stage.asked_wh
+    return np.asarray(said[:, request] > 0)
 
 
 def taken_blocks(stage: Stage, request: int, grid_wh: Ints) -> Ints:

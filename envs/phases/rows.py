@@ -4,6 +4,9 @@ The check runs over every period of the event. With x the ordered change of each
 violated limit at place l with relief direction ρ and excess δ says: if the request goes the relieving way, Σ s_li x_i
 must grow by δ, else it must shrink by δ. Each row that must grow gets a column of its own for what no block can
 cure, at a price above all blocks: the dispatch is always feasible, and what is left over is the last resort's.
+
+All places that a check finds broken become rows at once, `LIMIT_ROWS` in one event; where there are more, those that
+together cure most come first, and what stays broken beyond them fails the check.
 """
 
 from __future__ import annotations
@@ -15,19 +18,13 @@ from numba import njit
 
 from envs.phases.collapse import limits_met, ray_of, to_undo
 from envs.phases.network import new_desk, set_forecast, solve_sites
-from envs.phases.violations import (
-    TOLERANCE_PU,
-    branch_watts,
-    effects,
-    violation,
-    voltage_excess,
-    worst_branch,
-    worst_voltage,
-)
+from envs.phases.places import any_broken, broken_places, rank
+from envs.phases.violations import TOLERANCE_PU, branch_watts, effects, violation
 from envs.types import HOURS, LIVED, NO_EVENT, OVER_VOLTAGE, Bools, Floats, Ints
 
-LIMIT_ROWS = 12
+LIMIT_ROWS = 24
 OVERSHOOT = 1.02  # the linear coefficients are those of no load; a little more saves a loop
+WH_KW = 0.001 / HOURS  # of the most effective site, on top: orders are whole Wh, and rounding may take one away
 
 
 class Rows(NamedTuple):
@@ -61,7 +58,8 @@ class Promise(NamedTuple):
 class Check(NamedTuple):
     """Extremes of the forecast over the event's periods, what is violated in its first, and the talk it took."""
 
-    violated: Bools  # (B,)
+    violated: Bools  # (B,) a limit is broken that the request should keep
+    others: Bools  # (B,) a limit is broken, and that is not the request's doing
     low_pu: Floats  # (B,)
     high_pu: Floats  # (B,)
     loading: Floats  # (B,)
@@ -74,8 +72,9 @@ class Check(NamedTuple):
 def no_check(worlds: int) -> Check:
     """A check of B worlds to be filled."""
     low, high, loading, volts, over, apart = np.zeros((6, worlds))
+    violated, others = np.zeros((2, worlds), np.bool_)
     talk = np.zeros((worlds, 3), np.int64)
-    return Check(np.zeros(worlds, np.bool_), low, high, loading, volts, over, talk, apart)
+    return Check(violated, others, low, high, loading, volts, over, talk, apart)
 
 
 def no_rows(worlds: int, aggregators: int, sites: int) -> Rows:
@@ -125,7 +124,7 @@ def _limit_row(limits, effect_per_w, rows, b, first, place, relieves, excess, or
         if rows.place[b, r] == place and (rows.lower[b, r] > -np.inf) == relieves:
             found = r
     if found < 0:
-        if rows.used[b] == rows.a.shape[1]:
+        if rows.used[b] == first + LIMIT_ROWS:
             return
         found = rows.used[b]
         rows.used[b] += 1
@@ -137,7 +136,8 @@ def _limit_row(limits, effect_per_w, rows, b, first, place, relieves, excess, or
         now += effect * ordered_wh[i] / HOURS * 0.001
         strongest = max(strongest, effect)
         against += max(-effect, 0.0) * limits.capacity_w[i] * 0.001
-    least, most = now + excess * OVERSHOOT, max(now - excess * OVERSHOOT, 0.0)
+    change = excess * OVERSHOOT + strongest * WH_KW
+    least, most = now + change, max(now - change, 0.0)
     if rows.touched[b, found] and (least <= rows.lower[b, found] if relieves else most >= rows.upper[b, found]):
         return
     rows.touched[b, found] = True
@@ -149,17 +149,16 @@ def _limit_row(limits, effect_per_w, rows, b, first, place, relieves, excess, or
         rows.uncured_kw[b, found - first] = max((rows.lower[b, found] + against) / strongest, 0.0)
     else:
         rows.upper[b, found] = most
+        rows.lower[b, 0] = min(rows.lower[b, 0], 0.0)  # the limit comes before the volume that was asked
 
 
 @njit(cache=True)
-def _counts(effect_per_w, helps, cures, ordered_wh):
-    """Whether a violation is this request's business: it should cure it, or its orders add to it."""
-    if helps:
-        return cures
-    added = 0.0
+def _worsens(effect_per_w, helps, ordered_wh):
+    """Whether the orders move a place against the direction that relieves it."""
+    moved = 0.0
     for i in range(ordered_wh.shape[0]):
-        added += ordered_wh[i] * effect_per_w[i]
-    return added > 0.0
+        moved += ordered_wh[i] * effect_per_w[i]
+    return moved < 0.0 if helps else moved > 0.0
 
 
 @njit(cache=True)
@@ -181,21 +180,45 @@ def _rows_on_the_way(limits, desk, promise, b, first, rows):
     if met.cause != NO_EVENT:
         excess = to_undo(limits, desk, ray, met.bus, met.bus_fraction) + TOLERANCE_PU
         helps = (way < 0) == (met.cause == OVER_VOLTAGE)
-        if _counts(desk.effect, helps, promise.cures, ordered_wh):
+        if promise.cures if helps else _worsens(desk.effect, helps, ordered_wh):
             _limit_row(limits, desk.effect, rows, b, first, met.bus, helps, excess, ordered_wh)
     if met.way != 0:
         excess = to_undo(limits, desk, ray, met.branch_place, met.branch_fraction)
         excess += TOLERANCE_PU * branch_watts(limits, -1 - met.branch_place)
-        if _counts(desk.effect, way == met.way, promise.cures, ordered_wh):
-            _limit_row(limits, desk.effect, rows, b, first, met.branch_place, way == met.way, excess, ordered_wh)
+        helps = way == met.way
+        if promise.cures if helps else _worsens(desk.effect, helps, ordered_wh):
+            _limit_row(limits, desk.effect, rows, b, first, met.branch_place, helps, excess, ordered_wh)
+
+
+@njit(cache=True)
+def _judge_places(limits, desk, promise, b, h, add, first, rows, check):
+    found, count = broken_places(limits, desk)
+    slots = first + LIMIT_ROWS - rows.used[b]
+    if count > slots:
+        rank(limits, found, count, slots)
+    ordered_wh = promise.ordered_wh[b]
+    for k in range(count):
+        place, helps = found.place[k], found.way[k] == promise.way[b]
+        effects(limits, desk, place)
+        worsens = _worsens(desk.effect, helps, ordered_wh)
+        if worsens or (promise.cures and (helps or h == 0)):
+            check.violated[b] = True
+        else:
+            check.others[b] = True
+        if add and (promise.cures if helps else worsens):
+            unit = 1.0 if place >= 0 else branch_watts(limits, -1 - place)
+            excess = found.excess[k] + TOLERANCE_PU * unit
+            _limit_row(limits, desk.effect, rows, b, first, place, helps, excess, ordered_wh)
 
 
 @njit(cache=True)
 def judge(limits, desk, solved, promise, b, h, add, first, rows, check):
     """Hold what the desk shows of period ``h`` against the limits; with ``add``, violated ones join ``rows``.
 
-    A violation counts when the request cures (a grid event) and goes the relieving way, or when its orders make it
-    worse: an upper-level order need not mend what was broken without it, a later trigger will.
+    Every broken place counts by itself. A grid event must cure what its direction relieves, in all its periods; what
+    needs the other direction fails its check in the coming period, where only the last resort is left to mend it. A
+    place that the orders make worse fails any check. What else is broken is not the request's doing: an upper-level
+    order need not mend what was broken without it, and later triggers see to an event's later periods.
     """
     magnitude, loading = desk.magnitude, desk.loading
     check.low_pu[b] = min(check.low_pu[b], magnitude[1:].min())
@@ -203,29 +226,12 @@ def judge(limits, desk, solved, promise, b, h, add, first, rows, check):
     check.loading[b] = max(check.loading[b], loading.max())
     if h == 0:
         check.voltage_excess[b], check.overload_excess[b] = violation(limits, magnitude, loading)
-    check.violated[b] |= not solved
     if not solved:
+        check.violated[b] = True
         if add:
             _rows_on_the_way(limits, desk, promise, b, first, rows)
-        return
-    way, ordered_wh = promise.way[b], promise.ordered_wh[b]
-    cause, bus, _ = worst_voltage(limits, magnitude)
-    if cause != NO_EVENT:
-        helps = (way < 0) == (cause == OVER_VOLTAGE)
-        effects(limits, desk, bus)
-        if _counts(desk.effect, helps, promise.cures, ordered_wh):
-            check.violated[b] = True
-            if add:
-                excess = voltage_excess(limits, magnitude, bus) + TOLERANCE_PU
-                _limit_row(limits, desk.effect, rows, b, first, bus, helps, excess, ordered_wh)
-    relief, branch, watts = worst_branch(limits, desk.voltage, desk.current, loading)
-    if relief != 0:
-        effects(limits, desk, -1 - branch)
-        if _counts(desk.effect, way == relief, promise.cures, ordered_wh):
-            check.violated[b] = True
-            if add:
-                excess = watts + TOLERANCE_PU * branch_watts(limits, branch)
-                _limit_row(limits, desk.effect, rows, b, first, -1 - branch, way == relief, excess, ordered_wh)
+    elif any_broken(limits, desk):
+        _judge_places(limits, desk, promise, b, h, add, first, rows, check)
 
 
 @njit(cache=True)

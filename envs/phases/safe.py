@@ -2,27 +2,31 @@
 
 First the winners' users share each award (paper 000 eq. 7). If the power flow of the result breaks a limit, awards
 reopen: one dispatch over all admitted blocks with the limits as rows, the awards are its sums; the request's mechanism
-says what they are paid. What no admitted block can cure is cut as a last resort, for the coming period only.
+says what they are paid. A sealed volume is what an aggregator competes for in the auction; once awards reopen, all that
+the members of those who offered anything quoted is there, at the price offered. What is left broken is cut as a last
+resort, for the coming period only.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from envs.dispatch.base import DispatchSettings
-from envs.dispatch.rounding import round_one
 from envs.mechanisms import Mechanisms
-from envs.phases.clear import Blocks, admit_blocks, choose_aggregators, delivered_price, offers_of, taken_blocks
+from envs.phases.clear import Blocks, admit_blocks, called, choose_aggregators, delivered_price, offers_of, taken_blocks
 from envs.phases.cut import last_resort
 from envs.phases.network import Limits, limits_of
+from envs.phases.orders import award_rows, integer_orders, price_nodes
 from envs.phases.rows import LIMIT_ROWS, Check, Promise, Rows, check_promise, no_check, no_rows, open_rows
 from envs.phases.talk import Nodes, check_by_messages
 from envs.types import (
     BROKEN,
+    FAILED,
     GRID,
     HOURS,
     LIVED,
+    NOT_ITS_DOING,
+    PASSED,
     PPM,
     REQUESTS,
     UPPER,
@@ -36,7 +40,6 @@ from envs.types import (
 )
 from envs.world import World
 
-RESOLVED = 1e6  # parts of a Wh in which claims to the last Wh are compared: equal ones tie, whatever rounding did
 UNCURED = 10.0  # price of a violated limit's relief by nobody, in ceilings of the market
 UNCURED_KW = 1e-6
 
@@ -62,10 +65,11 @@ def _empty_plan(stage: Stage, sites: int, passes: int) -> Plan:
         apart_pu=floats(REQUESTS, passes),
         pass_places=ints(REQUESTS, passes, LIMIT_ROWS),
         reopened=np.zeros((worlds, REQUESTS), np.bool_),
-        safe=np.ones((worlds, REQUESTS), np.bool_),
+        verdict=np.full((worlds, REQUESTS), PASSED),
         iterations=ints(REQUESTS),
         nodal_price=ints(REQUESTS, sites),
         priced=np.zeros((worlds, REQUESTS), np.bool_),
+        uncured=np.zeros((worlds, REQUESTS), np.bool_),
         before_low_pu=floats(REQUESTS),
         before_high_pu=floats(REQUESTS),
         before_loading=floats(REQUESTS),
@@ -77,57 +81,6 @@ def _empty_plan(stage: Stage, sites: int, passes: int) -> Plan:
     )
 
 
-@njit(cache=True)
-def _integer_orders(active, reopened, up, x_kw, size_wh, member, admitted, most_wh, awarded, ordered):
-    """Wh a period, aggregator by aggregator: an award exactly; reopened, its part as far as admitted, rounded ``up``
-    where it must cure, else down, because a limit that leaves so much room has no watt-hour more.
-    """
-    worlds, sites = x_kw.shape
-    caps, want, share = np.empty(sites, np.int64), np.empty(sites), np.empty(sites, np.int64)
-    for b in range(worlds):
-        if not active[b]:
-            continue
-        ordered[b] = 0
-        left = most_wh[b]
-        for a in range(awarded.shape[1]):
-            total, most = 0.0, np.int64(0)
-            for i in range(sites):
-                inside = member[b, i] == a
-                caps[i] = size_wh[b, i, 0] + size_wh[b, i, 1] if inside else 0
-                want[i] = min(max(np.rint(x_kw[b, i] * 1000.0 * HOURS * RESOLVED) / RESOLVED, 0.0), caps[i])
-                total += want[i]
-                most += caps[i]
-            if reopened[b]:
-                whole = np.int64(np.ceil(total - 1e-6) if up else np.floor(total + 1e-6))
-                awarded[b, a] = min(min(whole, admitted[b, a]), min(most, left))
-            left -= awarded[b, a]
-            round_one(want, awarded[b, a], caps, share)
-            ordered[b] += share
-
-
-@njit(cache=True)
-def _price_nodes(worlds, converged, a, duals, count, caps, shift, nodal, priced):
-    """What a kWh more at each site would save: sum of duals times coefficients, but for the ``caps`` rows after the
-    first, which limit an aggregator and not a place. ``shift`` undoes what was taken off all quotations.
-    """
-    for b in range(worlds.shape[0]):
-        if not worlds[b]:
-            continue
-        priced[b] = converged[b]
-        for i in range(nodal.shape[1]):
-            total = shift
-            for r in range(count[b]):
-                if r == 0 or r > caps[b]:
-                    total += duals[b, r] * a[b, r, i]
-            nodal[b, i] = np.int64(np.rint(total * PPM)) if converged[b] else 0
-
-
-def _award_rows(awarded: Ints, member: Ints) -> tuple[Floats, Floats]:
-    """One equality a winner: (B, A, N) membership and (B, A) kW."""
-    inside = member[:, None, :] == np.arange(awarded.shape[1])[None, :, None]
-    return inside.astype(np.float64), awarded / HOURS * 0.001
-
-
 class _Request:
     """One request of the period while it is being promised."""
 
@@ -137,7 +90,7 @@ class _Request:
         self.world, self.state, self.stage, self.plan, self.request = world, state, stage, plan, request
         self.mechanisms = mechanisms
         self.limits: Limits = limits_of(world)
-        self.active: Bools = stage.asked_wh[:, request] > 0
+        self.active: Bools = called(stage, request)
         self.way: Ints = np.ascontiguousarray(stage.direction[:, request])
         self.duration: Ints = np.ascontiguousarray(stage.duration[:, request])
         self.running = stage.live_w
@@ -159,7 +112,7 @@ class _Request:
         if grid.check == "messages":
             self.nodes = Nodes(world.feeder, grid.check_delay_ticks, state, REQUESTS * plan.passes.shape[2])
         self.ordered = np.zeros_like(plan.member)
-        self.uncured: Bools = np.zeros_like(self.active)
+        self.uncured: Bools = np.zeros(self.rows.uncured_kw.shape, np.bool_)  # by limit row, in the last dispatch
         self.most_wh: Ints = (
             stage.asked_wh[:, UPPER] if request == UPPER else np.full(len(self.active), np.iinfo(np.int64).max)
         )
@@ -186,14 +139,15 @@ class _Request:
         plan, r = self.plan, self.request
         awarded = self.mechanisms.request.award(self.offers)
         plan.admitted_wh[:, r] = self.offers.wh
+        self.admitted_wh: Ints = np.where(self.offers.wh > 0, self.blocks.quoted_wh, 0)  # once awards reopen
         least = np.minimum(self.stage.asked_wh[:, r], self.size_wh.sum(axis=(1, 2)))
         bounds = (least, self.most_wh) if r == GRID else (np.zeros_like(least), self.most_wh)
-        open_rows(self.active, *bounds, plan.member, self.offers.wh, self.blocks.quoted_wh, self.rows)
+        open_rows(self.active, *bounds, plan.member, self.admitted_wh, self.blocks.quoted_wh, self.rows)
         # A cap below what was asked takes precedence over the volume: the operator can only get what was offered.
-        within = np.where(self.offers.price <= self.offers.reserve[:, None], self.offers.wh, 0).sum(axis=1)
+        within = np.where(self.offers.price <= self.offers.reserve[:, None], self.admitted_wh, 0).sum(axis=1)
         self.rows.lower[:, 0] = np.minimum(self.rows.lower[:, 0], within / HOURS * 0.001)
         self.first_limit = self.rows.used.copy()
-        rows, volume = _award_rows(awarded, plan.member)
+        rows, volume = award_rows(awarded, plan.member)
         winners = self.active & (awarded.sum(axis=1) > 0)
         count = np.full(len(winners), rows.shape[1])
         self._solve(winners, self.price, rows, volume, volume, count, np.zeros_like(count))
@@ -205,10 +159,14 @@ class _Request:
         rows, off = self.rows, 0.0
         if self.request == UPPER:  # deliver as much of the order as the limits allow, cheapest first
             off = 2.0 * self.world.scenario.market.max_price / PPM
-        self._solve(worlds, self.price - off, rows.a, rows.lower, rows.upper, rows.used, self.first_limit - 1, off)
+        used = int(rows.used[worlds].max())  # what no world uses is left out: it would only be copied
+        columns = self.world.sites + int((rows.used - self.first_limit)[worlds].max())
+        a, lower, upper = rows.a[:, :used, :columns], rows.lower[:, :used], rows.upper[:, :used]
+        self._solve(worlds, self.price - off, a, lower, upper, rows.used, self.first_limit - 1, off)
         awarded = self.plan.awarded_wh[:, self.request].copy()
         self._round(worlds, worlds, awarded)
         self.plan.awarded_wh[:, self.request] = awarded
+        self.plan.admitted_wh[worlds, self.request] = self.admitted_wh[worlds]
         self.plan.reopened[:, self.request] |= worlds
         self.plan.loops[:, self.request] += worlds
 
@@ -248,13 +206,22 @@ class _Request:
         padded[:, :sites] = price
         answer = self.mechanisms.dispatch.solve(padded, size_kw, a, lower, upper, count, worlds, DispatchSettings())
         self.x_kw = np.ascontiguousarray(answer.x_kw[:, :sites])
-        self.uncured = (answer.x_kw[:, sites:] > UNCURED_KW).any(axis=1)
         plan, r = self.plan, self.request
+        self.uncured[worlds, :extra] = answer.x_kw[worlds, sites:] > UNCURED_KW
+        plan.uncured[worlds, r] = self.uncured[worlds].any(axis=1)
         plan.iterations[:, r] += answer.iterations
         self.method, self.proven = answer.method, answer.converged
-        _price_nodes(
+        price_nodes(
             worlds, answer.converged, a, answer.duals, count, caps, off, plan.nodal_price[:, r], plan.priced[:, r]
         )
+
+    def curable(self) -> Bools:
+        """(B,) whether the last check found a limit broken for which the last dispatch had not ordered all it could."""
+        slot = np.arange(self.rows.a.shape[1]) - self.first_limit[:, None]
+        inside = (slot >= 0) & (slot < self.uncured.shape[1])
+        spent = np.take_along_axis(self.uncured, np.where(inside, slot, 0), axis=1)
+        found: Bools = (self.rows.touched & inside & ~spent).any(axis=1)
+        return found
 
     def drop(self, worlds: Bools) -> None:
         """No award and no order where the last dispatch still adds to a violation, or leaves no operating point."""
@@ -262,14 +229,14 @@ class _Request:
         self.plan.awarded_wh[worlds, self.request] = 0
 
     def _round(self, worlds: Bools, reopened: Bools, awarded: Ints) -> None:
-        _integer_orders(
+        integer_orders(
             worlds,
             reopened,
             self.request == GRID,
             self.x_kw,
             self.size_wh,
             self.plan.member,
-            self.offers.wh,
+            self.admitted_wh,
             self.most_wh,
             awarded,
             self.ordered,
@@ -290,7 +257,7 @@ def promise(world: World, state: State, stage: Stage, quotes: Quotes, mechanisms
     plan = _empty_plan(stage, world.sites, 1 + world.scenario.market.safety_loops)
     plan.member[:] = choose_aggregators(world, state, stage, quotes)
     for r in range(REQUESTS):
-        if (stage.asked_wh[:, r] > 0).any():
+        if called(stage, r).any():
             _promise_request(_Request(world, state, stage, quotes, mechanisms, plan, r))
     return plan
 
@@ -299,43 +266,54 @@ def _promise_request(request: _Request) -> None:
     plan, r, world = request.plan, request.request, request.world
     request.award()
     before = request.check(request.active, np.zeros_like(request.ordered), add=False)
-    open_worlds = request.active
+    open_worlds = request.active & (request.stage.asked_wh[:, r] > 0)
     now = request.check(request.active, request.ordered, add=True)
     request.note(request.active, now)
     final = no_check(len(now.violated))
-    for kept, fresh in zip(final, now, strict=True):
-        kept[:] = fresh
+    _take(final, now, request.active)
     for _ in range(world.scenario.market.safety_loops):
-        open_worlds = open_worlds & now.violated
+        open_worlds = open_worlds & now.violated & request.curable()
         if not open_worlds.any():
             break
         request.reopen(open_worlds)
         now = request.check(open_worlds, request.ordered, add=True)
         request.note(open_worlds, now)
-        for kept, fresh in zip(final, now, strict=True):
-            kept[open_worlds] = fresh[open_worlds]
-        open_worlds = open_worlds & ~request.uncured  # all that could help is ordered: no loop will cure the rest
+        _take(final, now, open_worlds)
+    plan.verdict[:, r] = np.where(final.violated, FAILED, np.where(final.others, NOT_ITS_DOING, PASSED))
     if r == UPPER and final.violated.any():
         request.drop(final.violated)
-        for kept, idle in zip(final[1:], before[1:], strict=True):
-            kept[final.violated] = idle[final.violated]
+        _take(final, before, final.violated.copy())
     plan.ordered_wh[:, r] = request.ordered
     plan.award_price[:, r] = request.mechanisms.request.pay(request.offers, plan.awarded_wh[:, r])
-    plan.safe[:, r] = ~final.violated
-    if r == GRID and final.violated.any():
-        plan.residual_voltage_puh[:] = np.where(final.violated, final.voltage_excess * HOURS, 0.0)
-        plan.residual_overload_h[:] = np.where(final.violated, final.overload_excess * HOURS, 0.0)
-        row, appliances_w = request.first_row % len(world.load_w), request.state.appliance_w[:, LIVED, 0]
-        last_resort(
-            request.limits, final.violated, request.stage.expected_w, request.running, world.load_var, request.set_ppm,
-            row, request.way, request.ordered, world.pv_w[row], world.load_w[row] + appliances_w, plan.cut_wh,
-        )  # fmt: skip
-        request.running = request.running.copy()
-        request.running[:, 0] += plan.cut_wh / HOURS
-        cut = request.check(final.violated, request.ordered, add=False)
-        for kept, fresh in zip(final[1:4], cut[1:4], strict=True):
-            kept[final.violated] = fresh[final.violated]
+    if r == GRID:
+        _cut(request, final)
     for name, value in (("before", before), ("after", final)):
         getattr(plan, f"{name}_low_pu")[:, r] = np.where(request.active, value.low_pu, 0.0)
         getattr(plan, f"{name}_high_pu")[:, r] = np.where(request.active, value.high_pu, 0.0)
         getattr(plan, f"{name}_loading")[:, r] = np.where(request.active, value.loading, 0.0)
+
+
+def _take(kept: Check, fresh: Check, worlds: Bools) -> None:
+    """Let a later check stand for an earlier one in some worlds."""
+    for old, new in zip(kept, fresh, strict=True):
+        old[worlds] = new[worlds]
+
+
+def _cut(request: _Request, final: Check) -> None:
+    """The last resort where the check failed; ``final`` then holds the extremes with it."""
+    plan, world, stage = request.plan, request.world, request.stage
+    worlds = final.violated.copy()
+    if world.scenario.grid.last_resort == "asked":
+        worlds &= stage.asked_wh[:, GRID] > 0
+    if not worlds.any():
+        return
+    plan.residual_voltage_puh[:] = np.where(worlds, final.voltage_excess * HOURS, 0.0)
+    plan.residual_overload_h[:] = np.where(worlds, final.overload_excess * HOURS, 0.0)
+    row, appliances_w = request.first_row % len(world.load_w), request.state.appliance_w[:, LIVED, 0]
+    last_resort(
+        request.limits, worlds, stage.expected_w, request.running, world.load_var, request.set_ppm, row, request.way,
+        request.ordered, world.pv_w[row], world.load_w[row] + appliances_w, plan.cut_wh,
+    )  # fmt: skip
+    request.running = request.running.copy()
+    request.running[:, 0] += plan.cut_wh / HOURS
+    _take(final, request.check(worlds, request.ordered, add=False), worlds)

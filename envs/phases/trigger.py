@@ -2,7 +2,9 @@
 
 The forecast is the sites' filed schedules, clipped to the operator's own estimate, with running orders on top and the
 rebound of earlier ones. A
-grid event starts with the coming period and lasts as long as the forecast stays violated the same way.
+grid event starts with the coming period and lasts as long as the forecast stays violated the same way. Where limits are
+broken both ways, over-voltage here and under-voltage there, the larger need opens the event, unless the event of the
+period before went that way: then it is the other's turn, while the running orders keep up the first.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from envs.types import (
     UPPER,
     UPPER_LEVEL,
     Floats,
+    Ints,
     Stage,
     State,
 )
@@ -86,9 +89,10 @@ def live_orders(world: World, state: State) -> Floats:
 
 @njit(cache=True)
 def _trigger(
-    limits, base, live, load_w, load_var, appliance_w, set_ppm, first_row, longest, cause, direction, duration, need,
-    effect, place, lowest, highest, heaviest,
+    limits, base, live, load_w, load_var, appliance_w, set_ppm, first_row, longest, turn, cause, direction, duration,
+    need, effect, place, lowest, highest, heaviest,
 ):  # fmt: skip
+    """``turn`` (B,) the direction that comes first where both are needed, 0: the one in greater need."""
     worlds, horizon, sites = base.shape
     desk = new_desk(limits)
     for b in range(worlds):
@@ -101,7 +105,10 @@ def _trigger(
             if h == 0:
                 lowest[b], highest[b] = desk.magnitude[1:].min(), desk.magnitude.max()
                 heaviest[b] = desk.loading.max()
-            kind, way, where, watts = worst(limits, desk) if solved else worst_on_the_way(limits, desk)
+            only = turn[b] if h == 0 else direction[b, GRID]
+            kind, way, where, watts = worst(limits, desk, only) if solved else worst_on_the_way(limits, desk)
+            if h == 0 and kind == NO_EVENT and only != 0:
+                kind, way, where, watts = worst(limits, desk, 0)
             if h == 0:
                 if kind == NO_EVENT:
                     break
@@ -112,6 +119,12 @@ def _trigger(
             if watts > need[b, GRID]:
                 need[b, GRID], place[b, GRID] = watts, where
                 relative_effects(desk, effect[b, GRID])
+
+
+def _turn(state: State) -> Ints:
+    """(B,) the way that the grid event of the period before did not go, 0 without one."""
+    events, slot = state.events, (state.period - 1) % HORIZON
+    return np.where(events.start[:, slot] == state.period - 1, -events.direction[:, slot], 0)
 
 
 def silent_stage(world: World, baseline_w: Floats, live_w: Floats) -> Stage:
@@ -162,8 +175,9 @@ def open_period(world: World, state: State, last_period: int) -> Stage:
     limits: Limits = limits_of(world)
     _trigger(
         limits, stage.expected_w, stage.live_w, world.load_w, world.load_var, state.appliance_w, state.reactive_ppm,
-        state.day * world.periods_per_day + state.period, longest, stage.cause, stage.direction, stage.duration,
-        stage.need_w, stage.effect, stage.place, stage.forecast_low_pu, stage.forecast_high_pu, stage.forecast_loading,
+        state.day * world.periods_per_day + state.period, longest, _turn(state), stage.cause, stage.direction,
+        stage.duration, stage.need_w, stage.effect, stage.place, stage.forecast_low_pu, stage.forecast_high_pu,
+        stage.forecast_loading,
     )  # fmt: skip
     for order in world.scenario.upper_orders:
         if order.start_period == state.period % world.periods_per_day:

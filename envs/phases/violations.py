@@ -33,15 +33,25 @@ def flow_share(limits, voltage, current, branch):
 
 
 @njit(cache=True)
-def worst_voltage(limits, magnitude):
-    """(cause, bus, need in W at the most effective site) of the bus that needs most; NO_EVENT inside the band."""
+def strongest_at(limits, bus):
+    """pu that a W of the most effective site moves a bus of the idle net."""
+    strongest = 0.0
+    for i in range(limits.site_bus.shape[0]):
+        strongest = max(strongest, limits.volt_per_w[bus, i])
+    return strongest
+
+
+@njit(cache=True)
+def worst_voltage(limits, magnitude, only=0):
+    """(cause, bus, need in W at the most effective site) of the bus that needs most; NO_EVENT inside the band.
+
+    Here and below, ``only`` 1 or -1 looks at what more or less injection relieves, 0 at all.
+    """
     cause, place, need = NO_EVENT, 0, 0.0
     for bus in range(1, magnitude.shape[0]):
         excess = voltage_excess(limits, magnitude, bus)
-        if excess > TOLERANCE_PU:
-            strongest = 0.0
-            for i in range(limits.site_bus.shape[0]):
-                strongest = max(strongest, limits.volt_per_w[bus, i])
+        if excess > TOLERANCE_PU and only != (1 if magnitude[bus] > limits.high_pu else -1):
+            strongest = strongest_at(limits, bus)
             if strongest > 0.0 and excess / strongest > need:
                 need, place = excess / strongest, bus
                 cause = OVER_VOLTAGE if magnitude[bus] > limits.high_pu else UNDER_VOLTAGE
@@ -55,30 +65,35 @@ def voltage_excess(limits, magnitude, bus):
 
 
 @njit(cache=True)
-def worst_branch(limits, voltage, current, loading):
+def branch_need(limits, voltage, current, loading, branch):
+    """(direction that relieves, W) of an overloaded branch."""
+    share = flow_share(limits, voltage, current, branch)
+    watts = (loading[branch] - limits.loading) * branch_watts(limits, branch) / max(abs(share), 0.3)
+    return (-1 if share < 0.0 else 1), watts
+
+
+@njit(cache=True)
+def worst_branch(limits, voltage, current, loading, only=0):
     """(direction that relieves, branch, need in W) of the branch that needs most; direction 0 when none is
     overloaded.
     """
     direction, place, need = 0, 0, 0.0
     for branch in range(1, loading.shape[0]):
-        excess = loading[branch] - limits.loading
-        if excess > TOLERANCE_PU:
-            share = flow_share(limits, voltage, current, branch)
-            watts = excess * branch_watts(limits, branch) / max(abs(share), 0.3)
-            if watts > need:
-                need, place = watts, branch
-                direction = -1 if share < 0.0 else 1
+        if loading[branch] - limits.loading > TOLERANCE_PU:
+            way, watts = branch_need(limits, voltage, current, loading, branch)
+            if watts > need and only != -way:
+                need, place, direction = watts, branch, way
     return direction, place, need
 
 
 @njit(cache=True)
-def worst(limits, desk):
+def worst(limits, desk, only=0):
     """(cause, direction, place, need in W): place is a bus, or -1 - branch. The larger need decides.
 
     Leaves the sites' effects at the place in ``desk.effect``.
     """
-    cause, bus, volt_need = worst_voltage(limits, desk.magnitude)
-    direction, branch, load_need = worst_branch(limits, desk.voltage, desk.current, desk.loading)
+    cause, bus, volt_need = worst_voltage(limits, desk.magnitude, only)
+    direction, branch, load_need = worst_branch(limits, desk.voltage, desk.current, desk.loading, only)
     if cause != NO_EVENT and limits.reactive == Q_OF_U:
         strongest = effects(limits, desk, bus)
         volt_need = voltage_excess(limits, desk.magnitude, bus) / strongest

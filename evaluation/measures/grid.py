@@ -195,7 +195,7 @@ METRICS = [
         "events",
         "plans_safe",
         "%",
-        "events whose plan passed the safety check without a cut of last resort",
+        "events whose plan did not fail the safety check, so that nothing was cut as a last resort",
         public=lambda w, b: _safe(b),
         better=1,
     ),

@@ -67,7 +67,8 @@ def _of_run(scenario: Scenario, world: World, run: RunResult) -> Iterator[Earned
 
 def earned(name: str, rule: str, seeds: int, trading: str = TRADING[0]) -> list[Earned]:
     """What each battery's schedule is worth when all prosumers play ``rule``, seed by seed."""
-    scenario = load_scenario(name, {"ledger": {"mode": "off"}, "upper_orders": [], "market": {"trading": trading}})
+    quiet = {"ledger": {"mode": "off"}, "upper_orders": [], "grid": {"last_resort": "asked"}}
+    scenario = load_scenario(name, {**quiet, "market": {"trading": trading}})
     world, policies = build_world(scenario), {**DEFAULT_RULES, "prosumer": rule, "eno": "idle"}
     runs = (play(Job(scenario, policies, seed, "staged", None)) for seed in range(seeds))
     return [row for run in runs for row in _of_run(scenario, world, run)]

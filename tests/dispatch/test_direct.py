@@ -7,7 +7,7 @@ import pytest
 
 from envs.dispatch import admm
 from envs.dispatch.base import ADMM, MERIT_ORDER, NO_METHOD, DispatchSettings
-from envs.phases.safe import _integer_orders
+from envs.phases.orders import integer_orders
 from envs.records import micro, passes_of
 from envs.types import HOURS
 from tests.dispatch.test_optimal import cost, linear_programme, random_cases
@@ -34,7 +34,7 @@ def whole_orders(case, member, answer) -> np.ndarray:
     ordered, every = np.zeros((WORLDS, SITES), np.int64), np.ones(WORLDS, bool)
     most = np.full(WORLDS, np.iinfo(np.int64).max)
     whole = awarded.astype(np.int64)
-    _integer_orders(every, ~every, True, answer.x_kw, size_wh, member, whole, most, whole.copy(), ordered)
+    integer_orders(every, ~every, True, answer.x_kw, size_wh, member, whole, most, whole.copy(), ordered)
     return ordered
 
 

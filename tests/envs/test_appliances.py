@@ -252,7 +252,7 @@ def test_rules_earn_more_than_doing_nothing_on_a_winter_day():
         lazy = core_of("rural_winter", OFF)
         assert total > 0.1 + sum(t.reward[role].sum() for t in episode(lazy, by_rules(lazy, {role: "idle"}), (1, 2)))
     over = sum(np.maximum(t.energy.loading - 0.8, 0).sum() for t in traces)
-    idle = core_of("rural_winter", OFF)
+    idle = core_of("rural_winter", {**OFF, "grid": {"last_resort": "asked"}})
     alone = sum(np.maximum(t.energy.loading - 0.8, 0).sum() for t in episode(idle, by_rules(idle, IDLE), (1, 2)))
     assert over < 0.4 * alone
 
