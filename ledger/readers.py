@@ -1,8 +1,8 @@
 """Readers of records made from the table of fields, the way back of `fields.encoder_of`.
 
-A reader takes a record's bytes apart and holds every value against its field's type in the same pass. It reads what is
-canonical and fits, with the same result as `encoding.decode` and `fields.misfit`; on anything else it gives up, and
-these two say what is wrong.
+A reader takes a record's bytes apart and holds every value against its field's type and range in the same pass. It
+reads what is canonical and fits, with the same result as `encoding.decode` and `records.validate_body`; on anything
+else it gives up, and these two say what is wrong.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 
 from .encoding import VALUES, Body, EncodingError, byte_string, list_head, read_bytes, read_integer, read_list_size
 from .fields import Field
+from .ranges import SIGNED, UNSIGNED, range_of
 
 Reader = Callable[[bytes, int], tuple[int, int, int, Body]]  # bytes, position → nonce, expiry, event, body
 
@@ -27,7 +28,12 @@ _INT = [
     "    if {0} is None: {0} = read_integer(data, at)",
     "    at = end",
 ]
-_UINT = [*_INT[:-1], "    if {0} < 0: raise unread", _INT[-1]]
+
+
+def _integer(name: str, type_name: str) -> list[str]:
+    """An integer in its field's range, where every integer of one byte lies."""
+    low, high = range_of(name, type_name)
+    return [*_INT[:-1], f"    if not {low} <= {{0}} <= {high}: raise unread", _INT[-1]]
 
 
 def _sized(size: int) -> list[str]:
@@ -46,8 +52,6 @@ def _sized_or_empty(size: int) -> list[str]:
 
 
 _LINES: dict[str, list[str]] = {
-    "uint": _UINT,
-    "int": _INT,
     "bytes": ["{0}, at = read_bytes(data, at)"],
     "address": _sized(20),
     "party": _sized_or_empty(20),
@@ -55,7 +59,6 @@ _LINES: dict[str, list[str]] = {
     "key": _sized(33),
     "signature": _sized_or_empty(64),
 }
-_ITEMS = {"uints": _UINT, "ints": _INT, "hashes": _sized(32)}
 
 
 def _list_lines(variable: str, loop: Sequence[str], item: str) -> list[str]:
@@ -70,16 +73,22 @@ def _list_lines(variable: str, loop: Sequence[str], item: str) -> list[str]:
     ]
 
 
-def _value_lines(variable: str, type_name: str, columns: Sequence[str] = ()) -> list[str]:
-    if columns:
-        names = [f"{variable}_{column}" for column in range(len(columns))]
-        loop = [f"if data[at] != {list_head(len(columns))[0]}: raise unread", "at += 1"]
-        for name, column in zip(names, columns, strict=True):
-            loop += _value_lines(name, column)
-        return _list_lines(variable, loop, f"[{', '.join(names)}]")
-    if type_name in _ITEMS:
-        return _list_lines(variable, [line.format("item") for line in _ITEMS[type_name]], "item")
-    return [line.format(variable) for line in _LINES[type_name]]
+def _rows_lines(variable: str, field: Field) -> list[str]:
+    names = [f"{variable}_{column}" for column in range(len(field.columns))]
+    loop = [f"if data[at] != {list_head(len(names))[0]}: raise unread", "at += 1"]
+    for name, column, type_name in zip(names, field.columns, field.column_types, strict=True):
+        loop += _value_lines(name, column, type_name)
+    return _list_lines(variable, loop, f"[{', '.join(names)}]")
+
+
+def _value_lines(variable: str, name: str, type_name: str) -> list[str]:
+    lists = type_name in ("hashes", "ints", "uints")
+    if type_name in SIGNED + UNSIGNED:
+        lines = _integer(name, type_name)
+    else:
+        lines = _sized(32) if lists else _LINES[type_name]
+    read = [line.format("item" if lists else variable) for line in lines]
+    return _list_lines(variable, read, "item") if lists else read
 
 
 def reader_of(kind: str, fields: Sequence[Field]) -> Reader:
@@ -88,10 +97,10 @@ def reader_of(kind: str, fields: Sequence[Field]) -> Reader:
     It raises EncodingError or IndexError where it gives up.
     """
     names = [f"field_{number}" for number in range(len(fields))]
-    lines = [line for name in ("nonce", "expiry", "event") for line in _value_lines(name, "uint")]
+    lines = [line for name in ("nonce", "expiry", "event") for line in _value_lines(name, name, "uint")]
     lines += [f"if data[at] != {list_head(len(fields))[0]}: raise unread", "at += 1"]
     for name, field in zip(names, fields, strict=True):
-        lines += _value_lines(name, field.type_name, field.column_types)
+        lines += _rows_lines(name, field) if field.columns else _value_lines(name, field.name, field.type_name)
     lines += ["if at != len(data): raise unread", f"return nonce, expiry, event, [{', '.join(names)}]"]
     scope: dict[str, Any] = {
         "values": VALUES, "read_integer": read_integer, "read_bytes": read_bytes, "read_list_size": read_list_size,

@@ -20,6 +20,7 @@ from .encoding import INTEGERS, MAX_BYTES, Body, EncodingError, Value, byte_stri
 from .fields import Encoder, Field, SchemaError, encoder_of, is_bytes, is_uint, misfit, parse_field
 from .identity import Role
 from .merkle import leaf_hash
+from .ranges import out_of_range
 from .readers import Reader, reader_of
 
 RECORD_VERSION = 1
@@ -206,8 +207,8 @@ _fronts: dict[bytes, tuple[bytes, Kind, Reader]] = {}  # chain id, kind and its 
 
 
 def validate_body(kind: Kind, body: Sequence[Value]) -> None:
-    """SchemaError when the body's length or a field's type is not the table's."""
-    found = misfit(kind.name, SCHEMAS[kind], body)
+    """SchemaError when the body's length or a field's type is not the table's, or an integer is out of its range."""
+    found = misfit(kind.name, SCHEMAS[kind], body) or out_of_range(kind.name, SCHEMAS[kind], body)
     if found is not None:
         raise found
 

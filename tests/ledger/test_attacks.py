@@ -22,7 +22,7 @@ from ledger.faults import FaultCode, LedgerFault
 from ledger.identity import CURVE_ORDER, sign
 from ledger.params import Params
 from ledger.proposal import assemble
-from ledger.records import Draft, Kind, Record
+from ledger.records import SCHEMAS, Draft, Kind, Record
 from ledger.roster import AUTHORITY
 from ledger.signer import DoubleSignError, Signer
 from ledger.store import Store
@@ -72,6 +72,38 @@ def test_altered_record(finished):
     verdict = verify_rows(rows)
     assert verdict.block == 4
     assert "RECORDS_ROOT" in verdict.fault
+
+
+@pytest.mark.parametrize(
+    ("kind", "place", "absurd"),
+    [
+        (Kind.ORDER, 1, 2**63),
+        (Kind.ORDER, 4, 2**62),
+        (Kind.ORDER, 11, 10**6 + 1),
+        (Kind.OFFER, 2, 2**31),
+        (Kind.READING, 3, -(2**33)),
+        (Kind.GRID, 1, [950_000, -(2**200)]),
+        (Kind.GRID, 1, [1_000_000_000]),
+        (Kind.STATUS, 5, 2**200),
+    ],
+)
+def test_figures_of_no_grid(tmp_path, make_chain, kind, place, absurd):
+    """Whoever wrote and signed them: a file that holds one is no ledger, so nobody computes with it."""
+    extra = [
+        Draft(Kind.GRID, ENO, 0, [1, [], [], [], [], 0, 0, 0, [], 0, []]),
+        Draft(Kind.STATUS, ENO, 0, [1, 1, 1, 1, 1, 1]),
+    ]
+
+    def absurdly(drafts):
+        drafts = [*drafts, *extra]
+        first = next(draft for draft in drafts if draft.kind is kind)
+        first.body[place] = absurd
+        return drafts
+
+    stored(tmp_path / "absurd", lambda store: make_chain(store=store), absurdly)
+    fault = verify_rows(rows_of(tmp_path / "absurd")).fault
+    assert fault.startswith("block 3: ENCODING: record ")
+    assert f"{kind.name}.{SCHEMAS[kind][place].name} is out of " in fault
 
 
 def test_altered_block_recomputed_without_the_senders_keys(make_chain):

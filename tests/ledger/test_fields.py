@@ -6,16 +6,12 @@ from hypothesis import strategies as st
 
 from ledger.encoding import EncodingError, decode, encode
 from ledger.fields import SchemaError, encoder_of, misfit, parse_field
+from ledger.ranges import SIGNED, UNSIGNED, range_of
 from ledger.records import ENCODERS, READERS, SCHEMAS, Kind, Record
 
-INTEGERS = st.integers(-(2**64), 2**64)
 SIZED = {"address": (20,), "party": (20, 0), "hash": (32, 0), "key": (33,), "signature": (64, 0)}
 TYPES = {
-    "uint": st.integers(0, 2**64),
-    "int": INTEGERS,
     "bytes": st.binary(max_size=300),
-    "uints": st.lists(st.integers(0, 2**20), max_size=40),
-    "ints": st.lists(INTEGERS, max_size=40),
     "hashes": st.lists(st.binary(min_size=32, max_size=32), max_size=3),
 } | {name: st.sampled_from([bytes(range(size)) for size in sizes]) for name, sizes in SIZED.items()}
 WRONG = st.sampled_from([True, 1.0, None, "text", -1, b"x", [1.5], [True], [[0]], [b"y"], [-1], {}, 2**300, ()])
@@ -28,10 +24,17 @@ def is_short(value):
     return type(value) is bytes or all(map(is_short, value))
 
 
+def plain(name, type_name):
+    if type_name not in SIGNED + UNSIGNED:
+        return TYPES[type_name]
+    number = st.integers(*range_of(name, type_name))
+    return st.lists(number, max_size=40) if type_name.endswith("s") else number
+
+
 def values_of(field):
     if not field.columns:
-        return TYPES[field.type_name]
-    row = st.tuples(*(TYPES[type_name] for type_name in field.column_types))
+        return plain(field.name, field.type_name)
+    row = st.tuples(*(plain(*column) for column in zip(field.columns, field.column_types, strict=True)))
     return st.lists(row | row.map(list), max_size=4)
 
 
@@ -127,3 +130,41 @@ def test_an_integer_that_is_not_canonical_is_read_by_nobody(wrong):
         READERS[Kind.REGISTRATION](raw, 41)
     with pytest.raises(EncodingError):
         Record.from_bytes(raw)
+
+
+EDGES = [
+    (kind, place, column, type_name, name)
+    for kind, fields in SCHEMAS.items()
+    for place, field in enumerate(fields)
+    for column, (name, type_name) in enumerate(
+        zip(field.columns or (field.name,), field.column_types or (field.type_name,), strict=True)
+    )
+    if type_name in SIGNED + UNSIGNED
+]
+SOMETHING = {"bytes": b"", "party": b"", "hash": b"", "signature": b"", "address": bytes(20), "key": bytes(33)}
+
+
+@pytest.mark.parametrize(
+    ("kind", "place", "column", "type_name", "name"), EDGES, ids=lambda value: getattr(value, "name", value)
+)
+def test_a_figure_out_of_its_range_is_read_by_nobody(kind, place, column, type_name, name):
+    """Where it is written without a complaint it is still refused as soon as it is read from bytes."""
+    low, high = range_of(name, type_name)
+    fields = SCHEMAS[kind]
+
+    def raw_with(number):
+        value = [number] if type_name.endswith("s") else number
+        if fields[place].columns:
+            row = [SOMETHING.get(each, [] if each.endswith("s") else 0) for each in fields[place].column_types]
+            row[column], value = value, [row]
+            value = [row]
+        body = [SOMETHING.get(each.type_name, [] if each.type_name[-1] in "s]" else 0) for each in fields]
+        body[place] = value
+        return Record.create(bytes(16), kind, bytes(20), 1, 2, 0, body).raw
+
+    for number in (low, high):
+        assert Record.from_bytes(raw_with(number)) == Record._from_any(raw_with(number))
+    for number in (high + 1, 2**200, *([low - 1, -(2**200)] if type_name in SIGNED else [])):
+        for read in (Record._from_any, Record.from_bytes):
+            with pytest.raises(SchemaError, match=f"{name} is (out of|no uint)"):
+                read(raw_with(number))
