@@ -90,7 +90,7 @@ def test_altered_record(finished):
 def test_figures_of_no_grid(tmp_path, make_chain, kind, place, absurd):
     """Whoever wrote and signed them: a file that holds one is no ledger, so nobody computes with it."""
     extra = [
-        Draft(Kind.GRID, ENO, 0, [1, [], [], [], [], 0, 0, 0, [], 0, []]),
+        Draft(Kind.GRID, ENO, 0, [1, [], [], [], [], 0, 0, 0, [], 0, [], []]),
         Draft(Kind.STATUS, ENO, 0, [1, 1, 1, 1, 1, 1]),
     ]
 
@@ -238,7 +238,7 @@ def test_one_word_a_node_and_period(make_chain, roster):
         Draft(Kind.REGISTRATION, FIRST, 0, [1, b""]),
         Draft(Kind.PATHS, ENO, 0, [1, []]),
         Draft(Kind.CREDIT, ENO, 0, [0, []]),
-        Draft(Kind.GRID, ENO, 0, [0, [], [], [], [], 0, 0, 0, [], 0, []]),
+        Draft(Kind.GRID, ENO, 0, [0, [], [], [], [], 0, 0, 0, [], 0, [], []]),
         Draft(Kind.STATUS, ENO, 0, [0, 1, 1, 1, 1, 1]),
     ]
     all_of_them = [*drafts, *extra]
