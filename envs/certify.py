@@ -133,24 +133,34 @@ def least_cost(problem: Problem) -> float:
 
 
 def cost_of(problem: Problem, ordered_wh: Ints) -> float:
-    """Cost per hour of orders (N,): their blocks, cheapest first, and what they leave uncured beyond a Wh a site."""
+    """Cost per hour of orders (N,): their blocks, cheapest first, and what they leave uncured, as in the programme."""
     ordered_kw = ordered_wh * WH_KW
     sites = len(ordered_kw)
     begin_kw = np.cumsum(problem.size_kw[:sites], axis=1) - problem.size_kw[:sites]
     used_kw = np.clip(ordered_kw[:, None] - begin_kw, 0.0, problem.size_kw[:sites])
     cost = float((problem.price[:sites] * used_kw).sum())
+    return cost + sum((price * missing for price, missing, _ in _uncured(problem, ordered_wh)), 0.0)
+
+
+def _uncured(problem: Problem, ordered_wh: Ints) -> list[tuple[float, float, float]]:
+    """Of every limit that may stay broken: its price, what orders (N,) leave of it, and of that what a Wh a site is."""
+    found, sites, ordered_kw = [], len(ordered_wh), ordered_wh * WH_KW
     for column in range(sites, problem.a.shape[1]):
         for r in np.flatnonzero(problem.a[:, column]):
-            grain = np.abs(problem.a[r, :sites]).sum() * WH_KW
-            missing = problem.lower[r] - (problem.a[r, :sites] * ordered_kw).sum() - grain
-            cost += float(problem.price[column, 0] * max(missing, 0.0) / problem.a[r, column])
-    return cost
+            scale = float(problem.a[r, column])
+            missing = max(float(problem.lower[r] - (problem.a[r, :sites] * ordered_kw).sum()) / scale, 0.0)
+            grain = float(np.abs(problem.a[r, :sites]).sum()) * WH_KW / scale
+            found.append((float(problem.price[column, 0]), missing, min(missing, grain)))
+    return found
 
 
 def _allowance(problem: Problem, bound: float, ordered_wh: Ints, aggregators: int) -> float:
-    """Above the bound: orders are whole Wh, so that each ordered site and each award may be one Wh off."""
+    """Above the bound: orders are whole Wh, so that each ordered site and each award may be one Wh off, at a block's
+    price or, where a limit is met only just, at the limit's.
+    """
     used, sites = int((ordered_wh > 0).sum()) + aggregators, len(ordered_wh)
-    return RELATIVE_GAP * abs(bound) + used * WH_KW * float(np.abs(problem.price[:sites]).max(initial=0.0))
+    grains = sum((price * grain for price, _, grain in _uncured(problem, ordered_wh)), 0.0)
+    return RELATIVE_GAP * abs(bound) + used * WH_KW * float(np.abs(problem.price[:sites]).max(initial=0.0)) + grains
 
 
 class _Seen(NamedTuple):
@@ -207,7 +217,7 @@ def _feasible(
     base_w = stage.expected_w[0] + (with_orders(stage, plan)[0] if r == UPPER else stage.live_w[0])
     cut_w = plan.cut_wh[0] / HOURS if r == GRID else np.zeros(world.sites)
     kept, low, high, loading = True, np.inf, 0.0, 0.0
-    for h in range(1 if verdict == FAILED else int(stage.duration[0, r])):
+    for h in range(1 if verdict == FAILED and cut_w.any() else int(stage.duration[0, r])):
         orders_w = way * plan.ordered_wh[0, r] / HOURS + (cut_w if h == 0 else 0.0)
         idle, seen = (_see(world, state, quotes, base_w[h] + change_w, h) for change_w in (0.0 * orders_w, orders_w))
         kept &= _keeps(world, verdict, r, way, h, idle, seen)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from typing import Final
+from typing import Any, Final
 
 from . import show
 from .access import AccessFault
@@ -71,6 +72,15 @@ def _print_audit(verdict: Verdict, report: Report) -> None:
     print_json("audit", view)
 
 
+def _certified(findings: Sequence[Mapping[str, Any]]) -> str:
+    """How many dispatches were found what: by outcome, and whether least cost was claimed and shown."""
+    outcomes = Counter(str(found.get("outcome", "without outcome")) for found in findings)
+    counts = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.most_common())
+    claimed = [found for found in findings if found.get("claimed")]
+    shown_least = sum(bool(found.get("near_optimal")) for found in claimed)
+    return f"{len(findings)} dispatches: {counts}; least cost shown for {shown_least} of {len(claimed)} that claim it"
+
+
 def audited(options: argparse.Namespace) -> int:
     """Verify a file, then execute its rules again."""
     executors = [executor_of(factory, options.config, options.set) for factory in load_factories(options.executors)]
@@ -93,7 +103,7 @@ def audited(options: argparse.Namespace) -> int:
         if report.unfinished:
             print(f"{report.unfinished} blocks of the last height, which is not finished, are not executed")
         if report.findings:
-            print(f"{len(report.findings)} dispatches certified: limits and least cost (--json lists them)")
+            print(f"{_certified(report.findings)} (--json lists them)")
         print(f"head {verdict.head}")
     else:
         print(difference)

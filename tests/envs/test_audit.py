@@ -1,6 +1,7 @@
 """The audit: a played day follows from its orders and readings; what the keys' owner alters is found and named."""
 
 import json
+import re
 from dataclasses import replace
 from importlib import import_module
 
@@ -37,7 +38,11 @@ def day(tmp_path_factory):
 
 def test_a_day_with_cheats_follows_from_its_orders_and_readings(day, capsys):
     assert main(["audit", str(day), "--config", SCENARIO]) == 0
-    told = capsys.readouterr().out.splitlines()[0]
+    told, dispatches, *_ = capsys.readouterr().out.splitlines()
+    count, outcomes, shown_least, claims = re.match(
+        r"(\d+) dispatches: (.+); least cost shown for (\d+) of (\d+) that claim it", dispatches
+    ).groups()
+    assert sum(map(int, re.findall(r"\d+", outcomes))) == int(count) >= int(claims) == int(shown_least) > 10
     assert told.startswith("follows: 197 blocks executed again")
     assert told.endswith(", signed by period, closed")
 
