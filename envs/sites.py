@@ -15,7 +15,7 @@ import numpy as np
 
 from envs import draws
 from envs.grid.feeder import Feeder
-from envs.resources import thermostatic, vehicle
+from envs.grid.profiles import CHARGING, HEAT_PUMPS
 from envs.settings import Scenario
 from envs.types import Bools
 
@@ -95,9 +95,9 @@ def _add_appliances(sites: list[Site], feeder: Feeder, scenario: Scenario) -> No
     settings = scenario.sites
     for site in sites if settings.net_appliances else ():
         profile = str(feeder.loads.profile[site.load]) if site.load >= 0 else ""
-        if profile.startswith(vehicle.PREFIXES):
+        if profile.startswith(CHARGING):
             site.appliance, site.charger_kw = profile, float(feeder.loads.p_kw[site.load])
-        elif profile.startswith(thermostatic.PREFIXES):
+        elif profile.startswith(HEAT_PUMPS):
             site.appliance, site.heat_pump_kw = profile, float(feeder.loads.p_kw[site.load])
     homes = [s for s in sites if s.load >= 0 and not s.appliance]
     for site in _chosen(homes, settings.vehicle_share, 2):

@@ -18,7 +18,7 @@ from envs.config import SettingsError
 from envs.grid.errors import GridError
 from envs.grid.feeder import Feeder, load_feeder
 from envs.grid.messages import refuse_loops
-from envs.grid.profiles import BORROWED, Profiles, load_profiles
+from envs.grid.profiles import BORROWED, CHARGING, CHARGING_AT_WORK, Profiles, load_profiles
 from envs.grid.routing import Routes, charges_by_distance, reference_distance_pu, routes_of
 from envs.grid.sensitivity import branch_share, reactive_sensitivity, voltage_sensitivity
 from envs.resources import storage, thermostatic, vehicle
@@ -182,9 +182,9 @@ def _equipment(sites: list[Site], profiles: Profiles, scenario: Scenario) -> Equ
     plugs: list[tuple[Floats, Ints]] = []
     held_w = np.full((profiles.periods if pump_w.any() else 1, len(sites)), np.nan)
     for s, site in enumerate(sites):
-        if site.appliance.startswith(vehicle.PREFIXES):
+        if site.appliance.startswith(CHARGING):
             column[s] = len(plugs)
-            at_work = site.appliance.startswith(vehicle.WORK)
+            at_work = site.appliance.startswith(CHARGING_AT_WORK)
             leaves_h = vehicle.WORK_ENDS_H if at_work else scenario.vehicle.departure_h
             power_w = np.maximum(profiles.load_p_w[:, site.load], 0)
             plugs.append(vehicle.plugs_of(power_w, leaves_h, profiles.periods_per_day))

@@ -1,9 +1,9 @@
 """A year of quarter-hour profiles for a feeder's loads and photovoltaic generators.
 
 SimBench nets bring their own. A net without profiles (`pandapower:`, `case:`) borrows the shapes of
-SimBench's `1-LV-rural1--2-sw`: its distinct load profiles and its distinct PV profiles are dealt out in turn,
-each scaled so that its peak equals the element's nominal power, reactive power following active power at the
-nominal ratio.
+SimBench's `1-LV-rural1--2-sw`: its distinct profiles of households, farms and shops and its distinct PV profiles are
+dealt out in turn, each scaled so that its peak equals the element's nominal power, reactive power following active power
+at the nominal ratio. Charging points and heat pumps are not lent: alone they would be houses that use nothing in June.
 
 A storage profile of SimBench's low-voltage nets is a plant and its battery together, as they serve the load behind the
 same meter: `Storage_PV5_H0-A` follows the plant `PV5` and the load `H0-A` and never draws. What it gives beyond the
@@ -28,6 +28,8 @@ from envs.grid.sources import build_net, find_source
 
 PERIODS_PER_DAY = 96
 BORROWED = "simbench:1-LV-rural1--2-sw"
+CHARGING_AT_HOME, CHARGING_AT_WORK = "HLS", "APLS"  # how SimBench's profiles of appliances begin
+CHARGING, HEAT_PUMPS = (CHARGING_AT_HOME, CHARGING_AT_WORK), ("Air_", "Soil_")
 PLANT_IN_STORAGE = re.compile(r"Storage_(PV\d+)_")  # which plant a storage profile holds
 
 
@@ -134,7 +136,8 @@ def _moment(text: str) -> np.datetime64:
 def _borrowed_profiles(name: str, case_folders: Sequence[Path]) -> Profiles:
     feeder, lender = load_feeder(name, case_folders), load_feeder(BORROWED)
     lent = load_profiles(BORROWED)
-    load_shape = _dealt_shapes(lender.loads.profile, lent.load_p_w, len(feeder.loads.p_kw))
+    whole = ~np.char.startswith(lender.loads.profile[:, None], [*CHARGING, *HEAT_PUMPS]).any(axis=1)  # (loads,) bool
+    load_shape = _dealt_shapes(lender.loads.profile[whole], lent.load_p_w[:, whole], len(feeder.loads.p_kw))
     pv_shape = _dealt_shapes(lender.generators.profile, lent.pv_p_w, len(feeder.generators.p_kw))
     nothing = np.zeros((lent.periods, len(feeder.storages.e_max_kwh)), np.int64)
     return Profiles(

@@ -18,7 +18,6 @@ from envs.columns import Column
 from envs.resources.base import Cost, Resource
 from envs.types import DOWN, HOURS, UP, Floats
 
-PREFIXES = ("Air_", "Soil_")  # SimBench's heat-pump profiles, by source of heat
 COLDEST_DAY, COLDEST_H = 15.0, 5.0
 
 ACTIONS = (

@@ -23,8 +23,6 @@ from envs.draws import normal, stream, uniform
 from envs.resources.base import Cost, Resource
 from envs.types import DOWN, HOURS, UP, Floats, Ints
 
-PREFIXES = ("HLS", "APLS")  # SimBench's charging profiles: at home, at work
-WORK = "APLS"
 WORK_ENDS_H = 17.0  # when a car at work leaves: the profiles know arrivals only
 CHARGING_W = 50.0  # a profile's smaller values are stand-by
 AWAY = -(2**40)

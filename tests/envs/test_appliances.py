@@ -9,7 +9,7 @@ from envs import energy_market_v0
 from envs.actions import appliance_columns
 from envs.appliance_settings import HeatPumpSettings, VehicleSettings
 from envs.grid.feeder import load_feeder
-from envs.grid.profiles import load_profiles
+from envs.grid.profiles import CHARGING, HEAT_PUMPS, load_profiles
 from envs.phases.trigger import silent_stage
 from envs.resources import thermostatic, vehicle
 from envs.settings import load_scenario
@@ -105,7 +105,7 @@ def test_the_outdoor_curve_is_coldest_in_a_january_night():
 def test_a_nets_charging_profiles_become_stays_of_the_same_energy():
     net = "simbench:1-LV-rural1--2-sw"
     feeder, profiles = load_feeder(net), load_profiles(net)
-    chargers = [i for i, name in enumerate(feeder.loads.profile) if name.startswith(vehicle.PREFIXES)]
+    chargers = [i for i, name in enumerate(feeder.loads.profile) if name.startswith(CHARGING)]
     assert len(chargers) == 7
     for i in chargers:
         energy_wh, stay = vehicle.plugs_of(profiles.load_p_w[:, i], 7.0, DAY)
@@ -117,7 +117,7 @@ def test_a_nets_charging_profiles_become_stays_of_the_same_energy():
         assert np.all(energy_wh[arrivals] <= rated * HOURS * stay[arrivals] + 1e-6)  # and can be full when it leaves
     world = build_world("rural_winter")
     assert (world.equipment.fleet.column >= 0).sum() == 7
-    played = [name.startswith(vehicle.PREFIXES + thermostatic.PREFIXES) for name in feeder.loads.profile]
+    played = [name.startswith(CHARGING + HEAT_PUMPS) for name in feeder.loads.profile]
     assert world.load_w[:, : len(played)][:, played].max() == 0.0  # not twice
 
 

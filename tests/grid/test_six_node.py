@@ -14,6 +14,7 @@ from ledger.verify import verify_file
 from tests.envs.play import OFF, by_rules, core_of, episode
 
 LOW_PU, HIGH_PU = BAND_PU
+DAY = 96
 SEEDS = tuple(range(16))
 
 
@@ -36,6 +37,8 @@ def test_the_scenario_has_the_papers_six_nodes(days) -> None:
     world = days[0].world
     assert world.site_names == tuple(f"node {node}" for node in range(1, 7))
     assert (world.pv_rated_w > 0).tolist() == [True, True, False, False, True, True]
+    june = world.load_w[172 * DAY : 173 * DAY]
+    assert (june > 0).all()  # everybody consumes, all day
     assert not world.storage_wh.any()
 
 
