@@ -95,9 +95,38 @@ def check_supported(net: Any, name: str) -> None:
             f"{name} has controllers in service ({', '.join(kinds)}), which change the net from period to period; "
             "a feeder stays as it is: take them out of service"
         )
+    _check_powers(net, name)
     for column in net.load.columns:
         if column.startswith("const_") and bool((net.load[column] != 0).any()):
             raise GridError(f"{name} has loads with {column} other than 0; allowed: constant-power loads")
+
+
+def _check_powers(net: Any, name: str) -> None:
+    """What a site can't be: a load that feeds in, a plant that draws, a plant or storage with reactive power of its
+    own, which here is the inverter's; and limits that would go unread.
+    """
+    for table, what in (("load", "a load draws"), ("sgen", "a static generator feeds in")):
+        elements = net[table][net[table].in_service]
+        wrong = elements.index[elements.p_mw * elements.scaling < 0].tolist()
+        if wrong:
+            raise GridError(f"{name}: {table} {wrong[0]} has {elements.p_mw[wrong[0]]} MW; allowed: >= 0, {what}")
+    for table in ("sgen", "storage"):
+        if bool((net[table].q_mvar[net[table].in_service] != 0).any()):
+            raise GridError(
+                f"{name} has {table} elements with q_mvar other than 0; allowed: 0, since the setting grid.reactive "
+                "says what inverters give"
+            )
+    for table in ("line", "trafo"):
+        stated = net[table].get("max_loading_percent")
+        if stated is not None and bool((stated[net[table].in_service].fillna(100.0) != 100.0).any()):
+            raise GridError(
+                f"{name} states max_loading_percent other than 100 in its {table} table; branches are planned to one "
+                "share of their ratings: state ratings instead, or use the setting grid.loading_limit"
+            )
+    if len(net.line) and "max_i_ka" not in net.line:
+        raise GridError(
+            f"{name}: its line table has no column max_i_ka; lines need ratings, or NaN where there is none"
+        )
 
 
 def per_unit(net: Any, name: str) -> tuple[Any, dict[str, Any]]:

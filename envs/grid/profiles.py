@@ -1,9 +1,10 @@
 """A year of quarter-hour profiles for a feeder's loads and photovoltaic generators.
 
-SimBench nets bring their own. A net without profiles (`pandapower:`, `case:`) borrows the shapes of
+SimBench nets bring their own, by code or written to a file. A net without profiles borrows the shapes of
 SimBench's `1-LV-rural1--2-sw`: its distinct profiles of households, farms and shops and its distinct PV profiles are
-dealt out in turn, each scaled so that its peak equals the element's nominal power, reactive power following active power
-at the nominal ratio. Charging points and heat pumps are not lent: alone they would be houses that use nothing in June.
+dealt out in turn, each scaled so that its peak equals the element's nominal power, reactive power following active
+power at the nominal ratio. Charging points and heat pumps are not lent: alone they would be houses that use nothing
+in June.
 
 A storage profile of SimBench's low-voltage nets is a plant and its battery together, as they serve the load behind the
 same meter: `Storage_PV5_H0-A` follows the plant `PV5` and the load `H0-A` and never draws. What it gives beyond the
@@ -64,12 +65,13 @@ class Profiles:
 def load_profiles(name: str, case_folders: Sequence[Path] = ()) -> Profiles:
     """The profiles of a feeder, from the cache where they are there.
 
-    Raises GridError as `load_feeder` does, and for a SimBench net without quarter-hour profiles.
+    Raises GridError as `load_feeder` does, for a net with profiles of another step than quarter-hours or not for all
+    its elements, and for one without profiles that has plants which are no photovoltaics: nothing could be lent them.
     """
     source = find_source(name, case_folders)
-    if source.kind != "simbench":
+    arrays = cached(name, "profiles", source.content, lambda: _own_arrays(build_net(source), name))
+    if not arrays:
         return _borrowed_profiles(name, case_folders)
-    arrays = cached(name, "profiles", b"", lambda: _simbench_arrays(build_net(source), name))
     return Profiles(
         arrays["load_p_w"].astype(np.int64),
         arrays["load_q_var"].astype(np.int64),
@@ -79,6 +81,30 @@ def load_profiles(name: str, case_folders: Sequence[Path] = ()) -> Profiles:
         np.datetime64(arrays["start"].item(), "m"),
         name,
     )
+
+
+def _own_arrays(net: Any, name: str) -> Mapping[str, np.ndarray]:
+    """The profiles that a net brings in SimBench's form, by code or in a file; nothing where it brings none."""
+    if not net.get("profiles"):
+        _require_photovoltaics(net, name)
+        return {}
+    for table, kind in (("load", "load"), ("sgen", "renewables")):
+        known = {column.removesuffix("_pload") for column in net.profiles[kind].columns} | set(
+            net.profiles["powerplants"]
+        )
+        missing = sorted({str(each) for each in net[table].get("profile", [None] * len(net[table]))} - known)
+        if missing:
+            raise GridError(f"{name}: no profile {', '.join(missing)} for its {table} elements; bring all, or none")
+    return _simbench_arrays(net, name)
+
+
+def _require_photovoltaics(net: Any, name: str) -> None:
+    types = net.sgen.type[net.sgen.in_service] if "type" in net.sgen else []
+    others = sorted({str(each) for each in types if isinstance(each, str) and each and "pv" not in each.lower()})
+    if others:
+        raise GridError(
+            f"{name} has sgen elements of type {', '.join(others)} and no profiles; allowed without profiles: PV"
+        )
 
 
 def _simbench_arrays(net: Any, name: str) -> Mapping[str, np.ndarray]:

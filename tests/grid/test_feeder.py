@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandapower
 import pytest
 
 from envs.grid import cache
 from envs.grid.feeder import Feeder, GridError, load_feeder
 from envs.grid.profiles import load_profiles
+from envs.grid.sources import build_net, find_source
 from tests.grid.conftest import RURAL, SEMIURBAN, TINY
 
 CASE = """
@@ -179,3 +181,38 @@ def test_borrowed_profiles_peak_at_nominal_power(tiny: Feeder) -> None:
     assert profiles.pv_p_w.max(axis=0).tolist() == np.rint(tiny.generators.p_kw * 1000).tolist()
     assert profiles.load_q_var / 0.2 == pytest.approx(profiles.load_p_w, abs=3.1)
     assert not np.array_equal(profiles.load_p_w[:, 0] * 4, profiles.load_p_w[:, 1] * 5)
+
+
+@pytest.mark.parametrize(
+    ("extra", "message"),
+    [
+        ("pp.create_load(net, bus[1], -0.001)", "load 1 has -0.001 MW"),
+        ("pp.create_sgen(net, bus[1], -0.001)", "sgen 0 has -0.001 MW"),
+        ("pp.create_sgen(net, bus[1], 0.01, q_mvar=-0.004)", "sgen elements with q_mvar"),
+        ("pp.create_storage(net, bus[1], 0.0, 0.01, q_mvar=0.001)", "storage elements with q_mvar"),
+        ("net.line['max_loading_percent'] = 60.0", "grid.loading_limit"),
+        ("del net.line['max_i_ka']", "no column max_i_ka"),
+        ("pp.create_sgen(net, bus[1], 0.01, type='CHP')", "of type CHP and no profiles"),
+    ],
+)
+def test_what_no_site_can_be_is_refused_by_name(extra: str, message: str, tmp_path: Path, own_cache: Path) -> None:
+    with pytest.raises(GridError, match=message):
+        load_profiles(write_case(tmp_path, "odd", extra), [tmp_path])
+
+
+def test_a_net_written_to_a_file_keeps_its_profiles(tmp_path: Path, own_cache: Path) -> None:
+    net = build_net(find_source(RURAL))
+    pandapower.to_json(net, str(tmp_path / "rural.json"))
+    written, own = load_profiles("file:rural.json", [tmp_path]), load_profiles(RURAL)
+    for name in ("load_p_w", "load_q_var", "pv_p_w", "storage_p_w", "storage_pv_w"):
+        np.testing.assert_array_equal(getattr(written, name), getattr(own, name))
+    net.load.loc[0, "profile"] = "H0-Z"
+    pandapower.to_json(net, str(tmp_path / "odd.json"))
+    with pytest.raises(GridError, match="no profile H0-Z for its load elements"):
+        load_profiles("file:odd.json", [tmp_path])
+
+
+def test_no_house_is_lent_a_charging_point_or_a_heat_pump() -> None:
+    profiles = load_profiles("pandapower:case33bw")
+    june = profiles.load_p_w[172 * 96 : 173 * 96]
+    assert (june > 0).all()
