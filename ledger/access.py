@@ -1,7 +1,8 @@
 """Who may read what (paper 004's node levels): a full node's answer, in which the rest stands as hashes.
 
 A light node reads its own records and what concerns everybody; of the others it gets the ids, which are their leaf
-hashes: it can't read them, yet the list still proves the block's root, and a proof shown to it later fits.
+hashes: it can't read them, yet the list still proves the block's root, and a proof shown to it later fits. In a chain
+that is signed, blinding values keep it from finding out what they say by trying (`records.py`).
 """
 
 from __future__ import annotations
@@ -12,14 +13,7 @@ from typing import NamedTuple
 from . import merkle
 from .blocks import Block, Header
 from .levels import RIGHTS, Level
-from .records import SCHEMAS, Kind, Record
-
-PUBLIC_KINDS = frozenset(
-    (
-        Kind.GENESIS, Kind.CERTIFICATE, Kind.REVOCATION, Kind.CONTRACT, Kind.CONDITIONS, Kind.ADMISSION, Kind.STATUS,
-        Kind.TTX, Kind.REFUSAL, Kind.EQUIVOCATION, Kind.CLOSING,
-    )
-)  # fmt: skip
+from .records import PUBLIC_KINDS, SCHEMAS, Record
 
 
 class Shown(NamedTuple):

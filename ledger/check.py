@@ -18,7 +18,7 @@ from .check_refusal import check_refusal
 from .faults import FaultCode
 from .identity import Role, verify
 from .params import Signing
-from .records import SENDERS, Kind, Record
+from .records import HIDDEN, SENDERS, Kind, Record
 from .state import ChainState
 
 
@@ -215,9 +215,10 @@ def _check_records(work: Examination) -> None:
     senders, rules, single, due = SENDERS, RULES, SINGLE, due_periods(height)
     said: set[tuple[Kind, bytes]] = set()
     last_expiry = height + work.state.params.record_lifetime_blocks
+    hidden = [False] * len(HIDDEN) if work.state.signing is Signing.NONE else HIDDEN
     roles: dict[bytes, Role | None] = {}  # of the senders met so far
     for position, record in enumerate(work.block.records):
-        own_chain_id, kind, sender, nonce, expiry, _, body, _, _ = record
+        own_chain_id, kind, sender, nonce, expiry, _, body, _, _, blinding = record
         if own_chain_id != chain_id:
             work.refuse(FaultCode.CHAIN_ID, "record of another chain", position)
         if kind not in kinds:
@@ -243,6 +244,11 @@ def _check_records(work: Examination) -> None:
             if (kind, sender) in said:
                 work.refuse(FaultCode.DOUBLE, f"a second {kind.name} of {sender.hex()} for one period", position)
             said.add((kind, sender))
+        if (not blinding) is hidden[kind]:
+            detail = (
+                f"{kind.name} with{'' if blinding else 'out'} a blinding value: what is not public has one, if signed"
+            )
+            work.refuse(FaultCode.SCHEMA, detail, position)
 
 
 def _role_in_good_standing(work: Examination, position: int, sender: bytes) -> Role | None:

@@ -145,7 +145,7 @@ def signed_anyway(state: ChainState, roster: Roster, block: Block) -> Block:
 
 
 def _rewritten(old: Record, body: Body, nonce: int) -> Record:
-    return Record.create(old.chain_id, old.kind, old.sender, nonce, old.expiry, old.event, body)
+    return Record.create(old.chain_id, old.kind, old.sender, nonce, old.expiry, old.event, body, old.blinding)
 
 
 def _invention(state: ChainState, roster: Roster, producer: bytes) -> Record:

@@ -23,6 +23,7 @@ ADDRESS_VERSION = 0x26  # data addresses begin with a "G"
 CURVE_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 _ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _KEY_TAG = b"gridpact key"
+_BLINDING_TAG = b"gridpact blinding"
 _CERTIFICATE_TAG = b"gridpact certificate"
 MAX_CAPACITY_W = 10**10  # keeps capped weights inside int64
 
@@ -102,6 +103,12 @@ def sign(private_key: PrivateKey, digest: bytes) -> bytes:
     """64-byte compact signature r || s over a 32-byte digest; low s, RFC 6979 nonce."""
     signature: bytes = private_key.sign_recoverable(digest, hasher=None)
     return signature[:64]
+
+
+@lru_cache(maxsize=4096)
+def blinding_secret(key_secret: bytes, chain_id: bytes) -> bytes:
+    """32 bytes that only the owner of a private key (32 bytes) can tell: they hide its records of a chain."""
+    return sha256(_BLINDING_TAG + key_secret + chain_id).digest()
 
 
 def _der_integer(number: bytes) -> bytes:

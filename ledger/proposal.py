@@ -20,7 +20,7 @@ from .businesses import BusinessChain
 from .change import Event, Link
 from .check import signed_digest, submission_roots
 from .encoding import Body, encode
-from .identity import sign
+from .identity import blinding_secret, sign
 from .params import Signing
 from .records import PREDECESSOR, Draft, Kind, Record, Row, write_records
 from .roster import AUTHORITY, Roster
@@ -64,6 +64,12 @@ def make_records(
     chain_id, expiry = chain.chain_id, height + state.params.record_lifetime_blocks
     nonces = dict(chain.nonces)
     addresses = {index: roster.member(index).address for index in {draft.sender for draft in drafts}}
+    secrets = None
+    if state.signing is not Signing.NONE:  # without keys there is nothing that only the sender knows
+        secrets = {
+            address: blinding_secret(roster.member(index).private_key.secret, chain_id)
+            for index, address in addresses.items()
+        }
     events: dict[int, Event] = {}
     records: list[Record] = []
     rows: list[Row] = []  # not written yet
@@ -74,11 +80,11 @@ def make_records(
             rows.append((kind, sender, nonce, event, [*draft]))
             continue
         body = _fill_links(kind, event, draft, events, state)
-        records += write_records(chain_id, expiry, [*rows, (kind, sender, nonce, event, body)])
+        records += write_records(chain_id, expiry, [*rows, (kind, sender, nonce, event, body)], secrets)
         rows = []
         known = events.get(event, state.events.get(event, {}))
         events[event] = known | {kind: Link(records[-1].id, height)}
-    return records + write_records(chain_id, expiry, rows)
+    return records + write_records(chain_id, expiry, rows, secrets)
 
 
 class Sheets:

@@ -86,6 +86,7 @@ def _record_view(found: _Found, names: Names) -> dict[str, Any]:
         "nonce": record.nonce,
         "expiry": record.expiry,
         "event": record.event,
+        "blinding": record.blinding.hex(),
         "fields": body_fields(record.kind, record.body, names),
     }
 

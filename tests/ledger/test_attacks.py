@@ -273,7 +273,7 @@ def test_a_record_that_never_expires(make_chain, roster):
     chain = make_chain(record_lifetime_blocks=8)
     honest = chain.propose(period_drafts(roster, 1)).records[0]
     for expiry, code in ((9, None), (10, FaultCode.LIFETIME), (1 << 200, FaultCode.LIFETIME)):
-        values = (honest.chain_id, honest.kind, honest.sender, honest.nonce, expiry, 0, honest.body)
+        values = (honest.chain_id, honest.kind, honest.sender, honest.nonce, expiry, 0, honest.body, honest.blinding)
         block = assemble(chain.state, roster, [Record.create(*values)], chain.draw())
         fault = chain.check_candidate(block)
         assert (None if fault is None else fault.code) is code
