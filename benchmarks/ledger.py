@@ -24,7 +24,7 @@ from envs.world import build_world
 from evaluation.playing import periods as play_periods
 from ledger import merkle
 from ledger.audit import audit_file, load_factories
-from ledger.blocks import rows_root
+from ledger.blocks import Block, rows_root
 from ledger.chain import Chain
 from ledger.identity import Role, address_of, check_certificate, verify
 from ledger.params import Params
@@ -147,12 +147,16 @@ def _one(
         rows = _rows_of(path)
     genesis_s = min(_verify_s(rows[:1], time.process_time) for _ in range(3))
     verify_s = (_verify_s(rows, time.process_time) - genesis_s) / periods
+    last = [Block.from_bytes(data) for _, data in rows[-1 - len(siblings) :]]
+    made = len({(each.sender, each.signature) for block in last for each in block.submissions})
+    made += sum(bool(block.producer_signature) + len(block.votes) for block in last)
     size_kb = sum(len(data) for _, data in rows[1:]) / periods / 1000
     return [
         _row(f"{label} sealed in memory", 1 / memory_s, "periods/s"),
         _row(f"{label} sealed to disk", 1 / seal_s, "periods/s"),
         _row(f"{label} verified", 1 / verify_s, "periods/s"),
         _row(f"{label} bytes", size_kb, "kB/period"),
+        _row(f"{label} signatures", made, "of the last period"),
         _row(f"{label} genesis verified", genesis_s * 1000, "ms"),
     ]
 
@@ -184,6 +188,10 @@ def _audited(periods: int, executed: bool) -> list[dict[str, str | float]]:
             for (name, clock), cores in itertools.product(clocks, (1, CORES))
         ]
         found.append(_row(f"{label} bytes", sum(len(data) for _, data in blocks[1:]) / periods / 1000, "kB/period"))
+        records = [record for _, data in blocks for record in Block.from_bytes(data).records]
+        for kind in (Kind.PATHS, Kind.STATUS):
+            size = sum(len(record.raw) for record in records if record.kind is kind)
+            found.append(_row(f"{label} {kind.name} records", size / periods, "bytes/period"))
         if executed:
             markets = [factory(AUDITED, []) for factory in load_factories(None)]
             start_s = time.process_time()
@@ -234,6 +242,11 @@ def tables(rows: Sequence[dict[str, str | float]]) -> str:
             numbers = [values[what] for what in ("sealed in memory", "sealed to disk", *measured[1:])]
             second.append(f"| {chains} | {' | '.join(f'{number:,.0f}' for number in numbers)} |")
     rest = [f"genesis block of {nodes} sites: {value:,.0f} ms" for nodes, value in genesis_ms.items()]
+    rest += [
+        f"{row['name']}: {row['value']:.0f}"
+        for row in rows
+        if " period gamma=100 " in str(row["name"]) and str(row["name"]).endswith("signatures")
+    ]
     rest += [f"{row['name']}: {row['value']:,.0f} {row['unit']}" for row in rows if AUDITED in str(row["name"])]
     return "\n".join([*first, "", *second, "", *rest])
 

@@ -1,7 +1,7 @@
 """Whether two ledger files tell one story: same, one the beginning of the other, forked, or of different ledgers.
 
-Only hashes are compared; whether a story is sound is for `verify`. The votes of a file's last block are not yet
-rooted in a header, so two honest files may differ in them.
+Only hashes are compared, and records held against their header's root; whether a story is sound is for `verify`. The
+votes of a file's last block are not yet rooted in a header, so two honest files may differ in them.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import zip_longest
 
-from .blocks import Block, block_digest
+from .blocks import Block, block_digest, records_root
 from .businesses import business_of
 from .identity import address_of, verify
 from .records import Kind
@@ -41,7 +41,9 @@ class Comparison:
 
 
 def _linked(store: Store) -> list[Block]:
-    """The blocks of a file; StoreError where one cannot be read or does not follow the one before it in its chain."""
+    """The blocks of a file; StoreError where one cannot be read, does not follow the one before it in its chain, or
+    holds other records than its header.
+    """
     try:
         blocks = list(store.blocks())
     except StoreError:
@@ -50,6 +52,9 @@ def _linked(store: Store) -> list[Block]:
         raise StoreError(f"{store.path} holds a block that cannot be read: {error}") from error
     if not blocks:
         raise StoreError(f"{store.path} holds no block")
+    for number, block in enumerate(blocks):
+        if (block.header.record_count, block.header.records_root) != (len(block.records), records_root(block.records)):
+            raise StoreError(f"{store.path}: block {number} holds other records than its header states")
     heads = {blocks[0].header.chain_id: (0, blocks[0].hash)}
     if blocks[0].header.height != 0:
         raise StoreError(f"{store.path} does not begin with a genesis block")

@@ -43,7 +43,11 @@ def _reader(blocks: Sequence[Block], names: Names, wanted: str) -> Reader:
     try:
         address: bytes | None = parse_address(wanted)
     except IdentityError:
-        address = next((known for known, name in names.items() if name == wanted), None)
+        named = [known for known, name in names.items() if name == wanted]
+        if len(named) > 1:
+            alike = ", ".join(map(display_address, named))
+            raise StoreError(f"{len(named)} nodes are certified as {wanted!r}: ask by address ({alike})") from None
+        address = named[0] if named else None
     if address is None or address not in names:
         raise StoreError(f"no node {wanted!r} (allowed: an address, or one of {', '.join(sorted(names.values()))})")
     if address in certificates and certificates[address].serial in revoked:

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger.__main__ import main
+from ledger.encoding import decode, encode
 from ledger.export import MAGIC, exported_rows, import_chain
 from ledger.records import Draft, Kind
 from ledger.store import Store, StoreError
@@ -130,6 +131,19 @@ def test_how_two_files_relate(tmp_path, make_chain, capsys):
     assert main(["consistency", same[0], forked]) == 1
     assert "signed both blocks" in capsys.readouterr().out
     assert main(["consistency", same[0], str(tmp_path / "none")]) == 2
+
+
+def test_records_that_were_taken_out_are_not_the_same_chain(finished, tmp_path, capsys):
+    path, _ = finished["period"]
+    rows, bare = rows_of(path), tmp_path / "bare"
+    parts = decode(rows[4][1])
+    parts[4] = parts[4][:-1]
+    with Store.create(bare) as store:
+        for number, data in [*rows[:4], (4, encode(parts)), *rows[5:]]:
+            store.append_bytes(number, data)
+    for pair in ([str(path), str(bare)], [str(bare), str(path)]):
+        assert main(["consistency", *pair]) == 2
+        assert "block 4 holds other records than its header states" in capsys.readouterr().err
 
 
 def test_a_chain_is_imported_from_a_pipe(exported, finished, tmp_path, capsys):

@@ -13,7 +13,7 @@ from ledger.chain import Chain
 from ledger.checkpoint import Checkpoint
 from ledger.encoding import decode, encode
 from ledger.history import prove_history
-from ledger.identity import Role
+from ledger.identity import Role, derive_private_key, display_address, issue_certificate
 from ledger.levels import LEVEL_OF, PRODUCERS, RIGHTS, VOTERS, Level
 from ledger.light import LightNode
 from ledger.params import Params
@@ -118,6 +118,24 @@ def test_strangers_and_revoked_nodes_are_refused(roster, tmp_path, capsys):
         printed = capsys.readouterr().err
         assert message in printed
         assert printed.count("\n") == 1
+
+
+def test_a_name_that_two_nodes_have_is_asked_by_address(roster, tmp_path, capsys):
+    key = derive_private_key(7, "namesake")
+    authority = roster.authority.private_key
+    twin = issue_certificate(authority, "prosumer 0", key.public_key.format(), Role.PROSUMER, 99, 0, 9, 5_000)
+    path = tmp_path / "twins.sqlite"
+    with Store.create(path) as store:
+        chain = Chain.create(
+            Params(gamma=20), roster, extra_records=[Draft(Kind.CERTIFICATE, AUTHORITY, 0, twin.body())], store=store
+        )
+        grow(chain, 1)
+    assert main(["view", str(path), "--as", "prosumer 0", "--block", "1"]) == 2
+    told = capsys.readouterr().err
+    addresses = [display_address(address) for address in (roster.members[FIRST].address, twin.address)]
+    assert f"2 nodes are certified as 'prosumer 0': ask by address ({', '.join(addresses)})" in told
+    for address in addresses:
+        assert main(["view", str(path), "--as", address, "--block", "1"]) == 0
 
 
 @pytest.fixture(scope="module")
