@@ -34,10 +34,13 @@ def price_of(scenario: Scenario, cost: Cost) -> int:
 def own_costs(world: World, energy: Energy) -> Floats:
     """(B, N) currency: what living the period cost the sites beyond transfers, by what their resources declare.
 
-    With the episode's last period comes what put-off charging and heating will still have to be bought for.
+    With the episode's last period comes what put-off charging and heating will still have to be bought for, and what
+    batteries hold less than they began with. What they hold beyond it counts at feed-in price: were one price for both,
+    emptying or filling them at the end would pay by itself.
     """
     market = world.scenario.market
-    total = energy.owed_wh * (market.retail + market.network_charge)
+    bought = market.retail + market.network_charge
+    total = energy.owed_wh * bought + energy.refill_wh * np.where(energy.refill_wh > 0, bought, market.feed_in)
     for cost in (cost for resource in RESOURCES.values() for cost in resource.costs if not cost.settled):
         total = total + cost.of(cost.amount(energy), price_of(world.scenario, cost))
     currency: Floats = total / (1000.0 * PPM)

@@ -102,6 +102,7 @@ class SiteSettings(Section):
     witness_noise: Annotated[float, Field(ge=0.0, le=0.2)] = 0.01
     degradation_price: Price = 20_000  # per kWh charged or discharged
     discomfort_price: Price = 150_000  # per kWh of load put off
+    lost_load_price: Price = 600_000  # per kWh of load switched off by force
 
 
 class ForecastError(Section):

@@ -265,7 +265,8 @@ class Energy:
     available_wh: Ints  # (B, N) what the sun allowed to generate
     cut_wh: Ints  # (B, N) what the cut of last resort took (sign of injection)
     outage_wh: Ints  # (B, N) what protection took from disconnected sites (sign of injection)
-    shed_wh: Ints  # (B, N) load put off
+    shed_wh: Ints  # (B, N) load put off, by own choice or by order
+    lost_wh: Ints  # (B, N) load switched off by force; vehicles' and heat pumps' waits instead
     cycled_wh: Ints  # (B, N) charged + discharged, of batteries
     vehicle_wh: Ints  # (B, N) of the consumption, vehicles' charging
     heat_wh: Ints  # (B, N) of the consumption, heat pumps'
@@ -273,6 +274,7 @@ class Energy:
     outside_mkh: Ints  # (B, N) indoor temperature outside the comfort band, mK·h
     fed_wh: Ints  # (B, N) of the storage, what vehicles fed in
     owed_wh: Ints  # (B, N) in the episode's last period: what is still to be bought for what was put off
+    refill_wh: Ints  # (B, N) then: what brings batteries back to their first charge; < 0 could still be sold
     reactive_varh: Ints  # (B, N) what the inverter gave, > 0 into the grid
     flow_wh: Ints  # (B,) through the transformer into this grid, < 0 when it feeds back
     technical_loss_wh: Ints  # (B,)

@@ -76,6 +76,11 @@ class World:
         """Whether any battery follows a profile."""
         return bool(self.equipment.follows.any())
 
+    @property
+    def first_charge_wh(self) -> Floats:
+        """(N,) what batteries hold when an episode begins; those that follow a profile hold what that has left."""
+        return self.storage_wh * self.scenario.sites.initial_charge
+
     @cached_property
     def planned_charge_wh(self) -> Floats:
         """(days, N) what batteries that follow a profile hold at midnight, had nobody ever ordered anything."""

@@ -24,6 +24,7 @@ class _Registers(NamedTuple):
     natural_consumed_wh: Ints
     cut_wh: Ints
     shed_wh: Ints
+    lost_wh: Ints
     cycled_wh: Ints
     vehicle_wh: Ints
     heat_wh: Ints
@@ -128,7 +129,7 @@ def _live_period(
     capacity_wh, rated_w, efficiency = equipment.capacity_wh, equipment.rated_w, equipment.efficiency
     flexible, follows = equipment.flexible, equipment.follows
     set_w, shed_ppm, charge_wh = set_points.storage_w, set_points.shed_ppm, stores.charge_wh
-    generated, consumed, stored, natural, natural_use, cut_done, shed_wh, cycled = out[:8]
+    generated, consumed, stored, natural, natural_use, cut_done, shed_wh, lost_wh, cycled = out[:9]
     nothing = stores.need_wh[0, :, 0]
     for b in range(ordered.shape[0]):
         row = first_row[b] % rows
@@ -148,7 +149,7 @@ def _live_period(
             natural[b, i] = np.int64(np.rint(alone_w * HOURS))
             natural_use[b, i] = np.int64(np.rint((flows.use + twin[0] + twin[1]) * HOURS))
             # The operator's cut is switched remotely: nobody can refuse it.
-            flows, cut_w = site.cut_by_force(cut_wh[b, i] / HOURS, flows)
+            flows, cut_w, lost_w = site.cut_by_force(cut_wh[b, i] / HOURS, flows)
             cut_done[b, i] = np.int64(np.rint(cut_w * HOURS))
             put_off = 0.0
             if ordered[b, i] != 0.0:
@@ -163,6 +164,7 @@ def _live_period(
                 target = baseline[b, 0, i] + ordered[b, i] + cut_w
                 flows, put_off = _follow(way, target, fraction[b, i], car, fed, house, lowest, highest, reach, flows)
             if off[b, i]:  # nothing flows, whatever was set or ordered
+                lost_w = demand - own_shed
                 flows, own_shed, put_off = site.Flows(0.0, 0.0, 0.0, 0.0, 0.0), 0.0, 0.0
                 out.fed_wh[b, i] = 0
             generated[b, i] = np.int64(np.rint(flows.output * HOURS))
@@ -170,6 +172,7 @@ def _live_period(
             consumed[b, i] = np.int64(np.rint(drawn * HOURS))
             stored[b, i] = np.int64(np.rint(flows.battery * HOURS))
             shed_wh[b, i] = np.int64(np.rint((own_shed + put_off) * HOURS))
+            lost_wh[b, i] = np.int64(np.rint(lost_w * HOURS))
             cycled[b, i] = abs(stored[b, i])
             if flows.charging < 0.0:  # what a vehicle feeds in passes the storage's register
                 out.fed_wh[b, i] = np.int64(np.rint(-flows.charging * HOURS))
@@ -257,6 +260,7 @@ def deliver(world: World, state: State, quotes: Quotes, plan: Plan, fraction: Fl
         cut_wh=ints(sites),
         outage_wh=ints(sites),
         shed_wh=ints(sites),
+        lost_wh=ints(sites),
         cycled_wh=ints(sites),
         reactive_varh=ints(sites),
         vehicle_wh=ints(sites),
@@ -264,6 +268,7 @@ def deliver(world: World, state: State, quotes: Quotes, plan: Plan, fraction: Fl
         missing_wh=ints(sites),
         outside_mkh=ints(sites),
         owed_wh=ints(sites),
+        refill_wh=ints(sites),
         fed_wh=ints(sites),
         flow_wh=ints(),
         technical_loss_wh=ints(),
@@ -299,6 +304,9 @@ def _live(
         first_row, len(world.load_w), state.period, last, state.baseline_w, ordered, left, plan.cut_wh, fraction, off,
         _Registers(*(getattr(energy, name) for name in _Registers._fields)),
     )  # fmt: skip
+    if last:
+        start_wh = np.where(world.equipment.follows, state.twin_charge_wh, world.first_charge_wh)
+        energy.refill_wh[:] = storage.refill_wh(state.charge_wh, start_wh, world.efficiency)
     _flows(
         limits_of(world), net_of(energy), energy.consumed_wh, energy.natural_wh, energy.natural_consumed_wh,
         world.load_var, quotes.reactive_ppm, first_row, off, energy.flow_wh, energy.technical_loss_wh,

@@ -1,4 +1,7 @@
-"""Household or farm load: a share of it can be put off at the price of discomfort. It has no state."""
+"""Household or farm load: a share of it can be put off at the price of discomfort. It has no state.
+
+What a cut of last resort switches off was not offered, so it costs the household more: the price of lost load.
+"""
 
 from __future__ import annotations
 
@@ -24,9 +27,9 @@ def range_up_w(expected_w, flexible_share, already_shed):
     return max(expected_w, 0.0) * flexible_share * (1.0 - already_shed)
 
 
-def cost(put_off_wh, discomfort_price):
-    """Discomfort of load put off, in thousandths of micro-currency."""
-    return put_off_wh * discomfort_price
+def cost(unserved_wh, price):
+    """What load that was put off or switched off was worth, in thousandths of micro-currency."""
+    return unserved_wh * price
 
 
 RESOURCE = Resource(
@@ -38,6 +41,10 @@ RESOURCE = Resource(
         Cost(
             "put_off", "kWh", lambda energy: energy.shed_wh, cost, "sites.discomfort_price",
             "flexible load put off, by own choice or by order",
+        ),
+        Cost(
+            "switched_off", "kWh", lambda energy: energy.lost_wh, cost, "sites.lost_load_price",
+            "load switched off by force, flexible or not",
         ),
     ),
 )  # fmt: skip

@@ -265,15 +265,18 @@ def lower_injection(change, car, house, lowest, flows):
 
 @njit(cache=True)
 def cut_by_force(cut, flows):
-    """(flows, W cut) when the operator curtails output (``cut`` < 0) or switches demand off, the household last."""
+    """(flows, W cut, W of it load) when the operator curtails output (``cut`` < 0) or switches demand off.
+
+    The household comes last.
+    """
     output, use, battery, charging, heating = flows
     if cut < 0.0:
         curtailed = min(output, -cut)
-        return Flows(output - curtailed, use, battery, charging, heating), -curtailed
+        return Flows(output - curtailed, use, battery, charging, heating), -curtailed, 0.0
     car = min(cut, charging)
     house = min(cut - car, heating)
     rest = min(use, cut - car - house)
-    return Flows(output, use - rest, battery, charging - car, heating - house), car + house + rest
+    return Flows(output, use - rest, battery, charging - car, heating - house), car + house + rest, rest
 
 
 @njit(cache=True)

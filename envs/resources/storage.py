@@ -52,6 +52,16 @@ def advance_wh(charge_wh, capacity_wh, power_w, efficiency):
     return min(max(charge_wh - cells_w * HOURS, 0.0), capacity_wh)
 
 
+def refill_wh(charge_wh, start_wh, efficiency):
+    """Wh to be bought, whole ones, so that the cells hold ``start_wh`` again; < 0: what they hold beyond it would give.
+
+    Arrays of one shape.
+    """
+    missing_wh = start_wh - charge_wh
+    refill = np.where(missing_wh > 0.0, missing_wh / efficiency, missing_wh * efficiency)
+    return np.rint(refill).astype(np.int64)
+
+
 @njit(cache=True)
 def planned_w(plan_w, charge_wh, capacity_wh, rated_w, efficiency):
     """What a battery that follows a plan does in a period: the plan as far as power and charge allow."""

@@ -17,6 +17,7 @@ GROUP = "resources"
 PRICED = {
     "curtailed": "sales lost by it",
     "put_off": "discomfort of it",
+    "switched_off": "what it was worth to the households",
     "cycled": "wear of batteries",
     "missing_at_departure": "what it cost the drivers",
     "fed_in": "wear of vehicles' batteries",
