@@ -1,8 +1,9 @@
-"""Every event of a run in a line: what was ordered, verified and changed, what was paid and what its place was worth.
+"""Every event in a line: what was ordered, verified and changed, what was paid and what its place was worth.
 
-What changed is measured against the event's twin (``evaluation.twins``). The nodal price is what one kWh more at a site
-would have saved in the event's dispatch: the price of energy less what the site does to the limits that bind. The
-operator pays as offered, so the difference is what the offers kept.
+Each seed has a list of its own; the sums over all seeds stand above. What changed is measured against the event's twin
+(``evaluation.twins``). The nodal price is what one kWh more at a site would have saved in the event's dispatch: the
+price of energy less what the site does to the limits that bind. The operator pays as offered, so the difference is what
+the offers kept.
 """
 
 from __future__ import annotations
@@ -16,12 +17,16 @@ from envs.money import LAST_RESORT
 from envs.types import CAUSES, PPM, VERDICTS
 from evaluation.daybook import AMOUNT, FLOW, ORDER_WH, PERIOD, SITE, SUBSIDY_PRICE, EventPage
 from evaluation.figures.style import time_of
+from evaluation.flexibility import COLUMNS, totals
 from evaluation.measures.base import currency, kwh
 from evaluation.runs import RunResult
+from evaluation.statistics import estimate
 from evaluation.story import passes
 from evaluation.study import Part, Study
 from evaluation.twins import EventTwin, play_day
-from evaluation.words import number
+from evaluation.words import interval, number
+
+SHOWN = 10  # seeds whose events are listed one by one: a few kB each
 
 
 @dataclass
@@ -34,30 +39,46 @@ class EventRow:
 
 
 @dataclass
-class EventTable:
-    """The events of a scenario's first seed."""
+class EventDay:
+    """The events of one seed."""
 
-    part: str
     seed: int
     rows: list[EventRow]
+    totals: dict[str, float | None]  # by the columns of `evaluation.flexibility`; empty without twins
+
+
+@dataclass
+class EventTable:
+    """The events of a scenario: their sums over all its seeds, and each seed's, event by event."""
+
+    part: str
+    sums: list[tuple[str, str, str]]  # (what, unit, mean of a day ± half width of the 95 % interval)
+    days: list[EventDay]  # of the first SHOWN seeds
+    hidden: int  # seeds whose events are in the sums alone
     lived_again: bool  # the twins exist: the players could live the day again
 
 
 def event_tables(study: Study) -> list[EventTable]:
-    """A table a scenario, for its first seed."""
-    found = []
-    for part in study.parts:
-        run = part.runs[0]
-        try:
-            twins = {
-                twin.page.event: twin for twin in play_day(part.scenario, study.policies, run.seed, study.game).events
-            }
-        except SettingsError:  # players with random numbers of their own
-            twins = {}
-        pages = sorted(run.book.events, key=lambda page: page.event)
-        rows = [_row(part, run, page, twins.get(page.event)) for page in pages]
-        found.append(EventTable(part.name, run.seed, rows, bool(twins) or not pages))
-    return found
+    """A table a scenario that has events."""
+    return [_table(study, part) for part in study.parts if any(run.book.events for run in part.runs)]
+
+
+def _table(study: Study, part: Part) -> EventTable:
+    days = [_day(study, part, run) for run in part.runs]
+    found = [day.totals for day in days if day.totals]
+    sums = [(name, unit, interval(estimate([row[name] for row in found]), unit)) for name, unit in COLUMNS.items()]
+    return EventTable(part.name, sums if found else [], days[:SHOWN], max(0, len(days) - SHOWN), bool(found))
+
+
+def _day(study: Study, part: Part, run: RunResult) -> EventDay:
+    try:
+        day = play_day(part.scenario, study.policies, run.seed, study.game)
+    except SettingsError:  # players with random numbers of their own
+        twins, sums = {}, {}
+    else:
+        twins, sums = {twin.page.event: twin for twin in day.events}, totals(day)
+    pages = sorted(run.book.events, key=lambda page: page.event)
+    return EventDay(run.seed, [_row(part, run, page, twins.get(page.event)) for page in pages], sums)
 
 
 def _row(part: Part, run: RunResult, page: EventPage, twin: EventTwin | None) -> EventRow:

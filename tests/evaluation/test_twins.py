@@ -9,12 +9,15 @@ from agents.policy import DEFAULT_RULES
 from envs.config import SettingsError
 from envs.money import ACTIVATION, AGGREGATOR_SHORTFALL
 from envs.settings import load_scenario
-from evaluation import flexibility
+from evaluation import event_table, flexibility
 from evaluation.daybook import AMOUNT, EVENT, FLOW, SITE
 from evaluation.event_table import event_tables
+from evaluation.report import render_report
 from evaluation.runs import Job, plan_jobs, play
+from evaluation.statistics import estimate
 from evaluation.study import study_of
 from evaluation.twins import play_day
+from evaluation.words import interval, number
 from tests.evaluation.conftest import tiny
 
 ORDER = {"start_period": 50, "periods": 4, "direction": "down", "power_kw": 4.0, "price": 400_000}
@@ -121,15 +124,33 @@ def test_the_report_shows_each_event_beside_its_twin_and_its_price(study):
     tables = event_tables(study)
     assert [table.part for table in tables] == ["honest", "cheated"]
     for table, part in zip(tables, study.parts, strict=True):
-        run = part.runs[0]
         assert table.lived_again
-        assert len(table.rows) == len(run.book.events)
-        priced = [row for row in table.rows if row.cells[7] != "–"]
-        assert len(priced) == len([page for page in run.book.events if page.orders.size])
-        assert all(row.cells[3] != "–" for row in table.rows)
-        for row, page in zip(table.rows, sorted(run.book.events, key=lambda page: page.event), strict=True):
-            assert len(row.passes) == len(page.passes)
-            assert f"{page.loops} loop" in row.check or page.loops == 0
+        assert [day.seed for day in table.days] == list(study.seeds)
+        assert table.hidden == 0
+        for day, run in zip(table.days, part.runs, strict=True):
+            priced = [row for row in day.rows if row.cells[7] != "–"]
+            assert len(priced) == len([page for page in run.book.events if page.orders.size])
+            assert all(row.cells[3] != "–" for row in day.rows)
+            for row, page in zip(day.rows, sorted(run.book.events, key=lambda page: page.event), strict=True):
+                assert len(row.passes) == len(page.passes)
+                assert f"{page.loops} loop" in row.check or page.loops == 0
+
+
+def test_the_reports_sums_are_means_over_all_seeds(study, monkeypatch):
+    whole = event_tables(study)
+    monkeypatch.setattr(event_table, "SHOWN", 1)
+    for table, full, part in zip(event_tables(study), whole, study.parts, strict=True):
+        assert (len(table.days), table.hidden) == (1, len(study.seeds) - 1)
+        assert table.sums == full.sums
+        text = {name: cell for name, _, cell in table.sums}
+        events = [len(run.book.events) for run in part.runs]
+        verified = [sum(page.verified_wh for page in run.book.events) / 1000.0 for run in part.runs]
+        assert text["events"].startswith(number(float(np.mean(events)), "events"))
+        assert text["verified"] == interval(estimate(verified), "kWh")
+        assert [day.totals["changed"] for day in full.days] == [
+            flexibility.totals(play_day(part.scenario, study.policies, seed))["changed"] for seed in study.seeds
+        ]
+    assert "Listed are the first 1 seeds; the sums have 1 more." in render_report(study)
 
 
 def test_a_cut_of_last_resort_is_shown_with_its_price(tmp_path):
@@ -138,7 +159,7 @@ def test_a_cut_of_last_resort_is_shown_with_its_price(tmp_path):
     (job,) = plan_jobs([scenario], policies, (0,), "staged", tmp_path)
     run = play(job)
     (table,) = event_tables(study_of([scenario], [run], (0,), "staged", policies))
-    cuts = [(page, row) for page, row in zip(run.book.events, table.rows, strict=True) if page.cuts]
+    cuts = [(page, row) for page, row in zip(run.book.events, table.days[0].rows, strict=True) if page.cuts]
     assert cuts
     for page, row in cuts:
         wh = sum(abs(wh) for _, wh in page.cuts)
