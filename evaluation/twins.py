@@ -79,7 +79,8 @@ def play_day(scenario: Scenario, policies: Mapping[str, str], seed: int, game: s
     if not np.array_equal(net_wh[:, 0], np.concatenate([_net(trace) for trace in traces])):
         raise SettingsError("--policy: a rule that draws random numbers of its own cannot live a day again")
     cut_wh = np.stack([trace.energy.cut_wh for trace in again])
-    return _compared(book, traces, again, net_wh - cut_wh, cut_wh)
+    taken_wh = cut_wh + np.stack([trace.energy.outage_wh for trace in again])
+    return _compared(book, traces, again, net_wh - taken_wh, cut_wh)
 
 
 def _players(world: World, policies: Mapping[str, str], seed: int) -> dict[str, Policy]:
@@ -159,7 +160,7 @@ def _announced(said: Stage, own: Stage, left_out: Sequence[set[int]], period: in
 
 
 def _compared(book: DayBook, traces: Sequence[Trace], again: Sequence[Trace], free_wh: Ints, cut_wh: Ints) -> Day:
-    """``free_wh`` (T, K, N): each world's injection had its cut of last resort not been taken, ``cut_wh``."""
+    """``free_wh`` (T, K, N): each world's injection without what cuts, ``cut_wh``, and protection took."""
     real = free_wh[:, 0]
     ordered = np.zeros_like(real)  # (T, N) Wh, signed: a site's running orders never point both ways
     for page in book.events:
