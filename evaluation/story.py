@@ -91,7 +91,7 @@ def passes(part: Part, page: EventPage) -> list[str]:
         found = "no limit broken" if kept else "limits broken that these orders neither broke nor can mend"
         if broken:
             found = "broken: " + ", ".join(_place(part, place) for place in broken)
-        seen = f"{low / 1e6:.3f}–{high / 1e6:.3f} pu, loading {loading / 1e4:.0f} %" if low > 0 else "no solution"
+        seen = f"{low / 1e6:.4f}–{high / 1e6:.4f} pu, loading {loading / 1e4:.1f} %" if low > 0 else "no solution"
         lines.append(
             f"Dispatch {n + 1} by {METHODS[method]}{cost}: {wh / 1000:.2f} kWh a period; check: {seen}, {found}."
         )
@@ -126,7 +126,7 @@ def _accounts(run: RunResult, page: EventPage) -> list[str]:
     ]
 
 
-def _sites(page: EventPage) -> list[list[str]]:
+def _sites(part: Part, page: EventPage) -> list[list[str]]:
     table = []
     for row in page.orders.tolist():
         mine = page.verified[page.verified[:, WHO] == row[SITE]]
@@ -134,7 +134,7 @@ def _sites(page: EventPage) -> list[list[str]]:
         done = int(mine[:, VERIFIED].sum())
         table.append(
             [
-                f"prosumer {row[SITE]}",
+                f"prosumer {row[SITE]} ({part.world.site_names[row[SITE]]})",
                 f"aggregator {row[AGGREGATOR]}",
                 f"{ordered / 1000:.2f}",
                 f"{done / 1000:.2f}",
@@ -177,5 +177,5 @@ def event_story(study: Study) -> Story | None:
         if record["kind"] in says
     ]
     title = f"{CAUSES[page.cause]} at {time_of(page.start, part.world.periods_per_day)}"
-    sites = sorted(_sites(page), key=lambda row: -float(row[2]))
+    sites = sorted(_sites(part, page), key=lambda row: -float(row[2]))
     return Story(part.name, run.seed, page.event, title, steps, sites[:MOST_SITES], max(0, len(sites) - MOST_SITES))

@@ -100,9 +100,9 @@ def grid_sentence(part: Part) -> str:
         number(_mean(part, "voltage_violation_with"), "pu·h"),
     )
     return (
-        f"{text} Overload went from {overload[0]} to {overload[1]} h, voltage beyond the band from {voltage[0]} to "
-        f"{voltage[1]} pu·h. Of the net's own limits, {number(own_before, 'periods')} periods were violated before "
-        f"and {number(own_after, 'periods')} after.{_outages(part)}"
+        f"{text} The net's own limits were violated in {number(own_before, 'periods')} periods before and in "
+        f"{number(own_after, 'periods')} after. Overload went from {overload[0]} to {overload[1]} h, voltage beyond "
+        f"the planning band from {voltage[0]} to {voltage[1]} pu·h.{_outages(part)}"
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 
 from envs.types import HOURS, Floats, Ints
 from envs.world import World
@@ -60,14 +61,13 @@ def _topology(study: Study) -> Picture:
     before, after = (lived(book, twin)[0][when] for twin in (True, False))
     plants = np.zeros(feeder.bus_count)
     np.add.at(plants, world.site_bus, world.pv_rated_w / 1000.0)
-    grid = part.scenario.grid
 
     def paint(figure: Figure) -> None:
         axis = figure.subplots()
         x, y = places(world)
         for up, bus in feeder.ends[1:].tolist():
             axis.plot([x[up], x[bus]], [y[up], y[bus]], color=SOFT, linewidth=1.0, zorder=1)
-        out = [not grid.band_low_pu - 1e-6 <= v <= grid.band_high_pu + 1e-6 for v in before]
+        out = (before < feeder.band_low_pu - 1e-6) | (before > feeder.band_high_pu + 1e-6)
         axis.scatter(x, y, c=[ALERT if bad else PAPER for bad in out], s=130, edgecolors=INK, linewidths=0.9, zorder=2)
         for bus in range(feeder.bus_count):
             owns = f"plant {plants[bus]:.0f} kW" if plants[bus] else "load only"
@@ -79,7 +79,7 @@ def _topology(study: Study) -> Picture:
                 textcoords="offset points",
                 fontsize=8,
                 color=INK,
-                bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 1.0},
+                path_effects=[withStroke(linewidth=2.5, foreground=PAPER)],  # a box would hide the lines
             )
         axis.set_axis_off()
         axis.margins(0.16, 0.2)
@@ -87,8 +87,7 @@ def _topology(study: Study) -> Picture:
     title = "The net and its nodes"
     caption = (
         f"{part.name}, seed {study.seeds[0]}, {time_of(when, world.periods_per_day)}, the worst period: voltage "
-        f"without orders → as lived. Red: outside the planning band {grid.band_low_pu:g}–{grid.band_high_pu:g} pu "
-        "without orders."
+        "without orders → as lived. Red: outside the net's own band without orders."
     )
     return Picture(title, caption, draw(paint, 10.0, 3.6, title))
 
