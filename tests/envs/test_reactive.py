@@ -23,7 +23,7 @@ from tests.envs.play import OFF, at_random, by_rules, core_of, episode
 
 Q_OF_U = {"grid": {"reactive": "q_of_u"}}
 AGENT = {"grid": {"reactive": "agent"}}
-REACTIVE_VARH = [field.split()[0] for field in SCHEMAS[Kind.GRID]].index("reactive_varh")
+REACTIVE_VARH = [field.name for field in SCHEMAS[Kind.GRID]].index("reactive_varh")
 CURVE = Droop(0.93, 0.97, 1.03, 1.07, 0.5)
 
 
