@@ -171,6 +171,7 @@ class StandingSettings(Section):
 
     initial_credit: Fraction = 0.8
     learning_rate: Fraction = 0.15
+    recovery_rate: Fraction = 0.0  # of the way back up to the initial credit, in a period without an order
     false_meter_penalty: Fraction = 0.10
     forged_block_penalty: Fraction = 0.30
     admission_threshold: Fraction = 0.35

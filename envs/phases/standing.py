@@ -55,7 +55,11 @@ def update_standing(world: World, state: State, trades: Trades, verdict: Verdict
     for b, producers in enumerate(refused):
         for site in set(producers):
             penalty[b, site] += round(settings.forged_block_penalty * PPM)
-    state.credit_ppm = update_credit_ppm(state.credit_ppm, score, defined, round(settings.learning_rate * PPM), penalty)
+    credit_ppm = update_credit_ppm(state.credit_ppm, score, defined, round(settings.learning_rate * PPM), penalty)
+    # Who has no order cannot show that it delivers: without a way back nobody below the aggregators' threshold could.
+    lost_ppm = np.maximum(round(settings.initial_credit * PPM) - credit_ppm, 0)
+    back_ppm = lost_ppm * round(settings.recovery_rate * PPM) // PPM
+    state.credit_ppm = credit_ppm + np.where(defined | (penalty > 0), 0, back_ppm)
     state.score_ppm = _composite(world, state, trades, verdict)
 
 
