@@ -19,6 +19,8 @@ from envs.grid.profiles import CHARGING, HEAT_PUMPS
 from envs.settings import Scenario
 from envs.types import Bools
 
+SUN = "PV"  # how SimBench's profiles of PV plants begin
+
 
 @dataclass
 class Site:
@@ -42,8 +44,9 @@ class Site:
 def sites_of(feeder: Feeder, scenario: Scenario, shapes: int, planned: Bools) -> list[Site]:
     """Loads first, then the net's plants and batteries on them, then what the configuration adds.
 
-    ``shapes`` counts the profiles of the net's own plants, which added ones borrow in turn; ``planned`` (storages,)
-    says whose battery follows its profile, and so brings the plant that the profile holds.
+    ``shapes`` counts the profiles of the net's own plants, which added ones borrow in turn: those of PV where the net
+    names some, else they might follow the wind. ``planned`` (storages,) says whose battery follows its profile, and so
+    brings the plant that the profile holds.
     """
     settings = scenario.sites
     names = zip(feeder.loads.name, feeder.loads.bus, strict=True)
@@ -55,10 +58,12 @@ def sites_of(feeder: Feeder, scenario: Scenario, shapes: int, planned: Bools) ->
             site = _first(sites, int(bus), f"{feeder.generators.name[g]} plant", lambda s: s.plant < 0)
             site.plant, site.plant_kw = g, float(kw) / parts
     _add_batteries(sites, feeder, scenario, planned)
+    named = [g for g, profile in enumerate(feeder.generators.profile) if str(profile).startswith(SUN)]
+    suns = named or list(range(shapes))
     for order, site in enumerate(
         _chosen([s for s in sites if s.load >= 0 and s.plant < 0], settings.added_pv_share, 0)
     ):
-        site.plant, site.plant_kw = order % shapes, settings.added_pv_kwp
+        site.plant, site.plant_kw = suns[order % len(suns)], settings.added_pv_kwp
     for site in _chosen([s for s in sites if s.load >= 0 and _without_battery(s)], settings.added_storage_share, 1):
         site.storage_kwh, site.storage_kw = settings.added_storage_kwh, settings.added_storage_kw
     for site in sites:
