@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patheffects import withStroke
 
 from envs.types import HOURS, Floats, Ints
 from envs.world import World
@@ -79,7 +78,6 @@ def _topology(study: Study) -> Picture:
                 textcoords="offset points",
                 fontsize=8,
                 color=INK,
-                path_effects=[withStroke(linewidth=2.5, foreground=PAPER)],  # a box would hide the lines
             )
         axis.set_axis_off()
         axis.margins(0.16, 0.2)

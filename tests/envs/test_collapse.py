@@ -28,9 +28,10 @@ from envs.grid.cases import six_node
 
 
 def build():
-    """Loads of {factor} times the active power."""
+    """Loads of {factor} times the active power, lines of {stretch} times the length."""
     net = six_node.build()
     net.load["p_mw"] *= {factor}
+    net.line["length_km"] *= {stretch}
     return net
 '''
 GENEROUS = {"eno": "generous", "aggregator": "generous"}
@@ -39,19 +40,25 @@ CYCLES = 44
 
 @pytest.fixture(scope="module")
 def heavy(tmp_path_factory) -> dict:
-    """A winter day on which demand goes beyond the nose of the curve, and could all be put off."""
+    """A winter day on which demand goes beyond the nose of the curve, and could be put off."""
     folder = tmp_path_factory.mktemp("plugins")
     (folder / "cases").mkdir()
-    (folder / "cases" / "laden.py").write_text(CASE.format(factor=16.0))
-    (folder / "cases" / "heavy.py").write_text(CASE.format(factor=24.0))
+    for name, factor, stretch in (("laden", 16.0, 1.0), ("heavy", 24.0, 1.0), ("weak", 20.0, 2.0)):
+        (folder / "cases" / f"{name}.py").write_text(CASE.format(factor=factor, stretch=stretch))
     return {
         "plugins": [str(folder)],
         "grid": {"net": "case:heavy", "band_low_pu": 0.8, "loading_limit": 2.0, "check": "kernel"},
         "sites": {"flexible_load_share": 1.0},
-        "calendar": {"first_day": 15, "last_day": 15},
+        "calendar": {"first_day": 0, "last_day": 0},
         "market": {"max_price": 1_200_000, "retail": 500_000},
         "ledger": {"mode": "off"},
     }
+
+
+@pytest.fixture
+def weak(heavy) -> dict:
+    """The same on lines of twice the length: more than can be put off, in many a period."""
+    return {**heavy, "grid": {**heavy["grid"], "net": "case:weak"}}
 
 
 @pytest.mark.parametrize("check", ["kernel", "messages"])
@@ -70,14 +77,14 @@ def test_flexibility_cures_a_forecast_without_a_solution(heavy, check: str) -> N
     assert all(trace.energy.converged.all() for trace in traces)
 
 
-def test_a_dispatch_without_a_solution_adds_rows_and_is_solved_again(heavy) -> None:
+def test_a_dispatch_without_a_solution_adds_rows_and_is_solved_again(weak) -> None:
     """The operator asks for an eighth of what it needs; more is offered."""
 
     def short(world, state, stage, quotes, mechanisms):
         stage.asked_wh[:, GRID] //= 8
         return promise(world, state, stage, quotes, mechanisms)
 
-    core = core_of("six_node", heavy, CYCLES)
+    core = core_of("six_node", weak, CYCLES)
     core.promise = short
     traces = episode(core, by_rules(core, GENEROUS))
     lost = [t.plan for t in traces if t.stage.asked_wh[0, GRID] and t.plan.passes[0, GRID, 0, LOW_UPU] == 0]
@@ -93,9 +100,9 @@ def test_a_dispatch_without_a_solution_adds_rows_and_is_solved_again(heavy) -> N
 
 
 @pytest.fixture
-def broken_promises(heavy) -> dict:
+def broken_promises(weak) -> dict:
     """Next to nobody delivers, so that the collapse that the orders averted is lived."""
-    return {**heavy, "malicious": {"non_delivery": {"count": 5}}}
+    return {**weak, "malicious": {"non_delivery": {"count": 5}}}
 
 
 def test_protection_disconnects_the_far_end_until_there_is_an_operating_point(broken_promises) -> None:

@@ -55,7 +55,7 @@ def test_the_nodes_decide_what_the_kernel_decides(net: str, delay_ticks: int, re
 
 
 def test_an_event_counts_the_talk_of_all_its_periods() -> None:
-    core, traces = day(by("messages"))
+    core, traces = day(by("messages"), (1,))
     links = core.world.feeder.bus_count - 1
     seen = set()
     for trace in traces:
