@@ -27,8 +27,9 @@ from ledger.audit import audit_file, load_factories
 from ledger.blocks import Block, rows_root
 from ledger.chain import Chain
 from ledger.identity import Role, address_of, check_certificate, verify
+from ledger.kinds import Kind
 from ledger.params import Params
-from ledger.records import Draft, Kind
+from ledger.records import Draft
 from ledger.roster import NodeSpec, Roster
 from ledger.store import Store
 from ledger.verify import CORES, verify_rows

@@ -14,7 +14,8 @@ from pathlib import Path
 import matplotlib
 
 from ledger import merkle
-from ledger.records import Kind, Record
+from ledger.kinds import Kind
+from ledger.records import Record
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt

@@ -48,9 +48,10 @@ from envs.types import (
 from envs.world import World, build_world
 from ledger.audit import Execution, Expected, Impossible, Sealed
 from ledger.consensus.base import SETTINGS_MARK
+from ledger.kinds import Kind
 from ledger.params import genesis_body
 from ledger.proposal import history_drafts
-from ledger.records import Draft, Kind, Record
+from ledger.records import Draft, Record
 from ledger.roster import AUTHORITY
 
 _TRADED = (Kind.TRADE, Kind.PATHS)

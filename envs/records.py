@@ -1,7 +1,7 @@
 """A period as ledger records: what each node says in it, in integers.
 
 The Scribe of a world turns promises and results into drafts; it keeps the events that are not accounted for yet. Field
-by field the bodies follow ``ledger.records.FIELDS``.
+by field the bodies follow ``ledger.kinds.FIELDS``.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ from envs.types import (
 )
 from envs.world import World
 from ledger.identity import Role
-from ledger.records import Draft, Kind
+from ledger.kinds import Kind
+from ledger.records import Draft
 from ledger.roster import AUTHORITY, NodeSpec, Roster
 
 KEY_SEED = 0  # addresses are stable over seeds and scenarios, so that runs can be compared node by node

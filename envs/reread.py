@@ -14,7 +14,8 @@ from envs.records import Scribe, event_id, quoted_blocks
 from envs.types import HORIZON, HOURS, LIVED, OUTLOOK, PPM, REQUESTS, TWIN, UPPER, Bools, Floats, Ints, Quotes, Stage
 from envs.world import World
 from ledger.audit import Impossible, Sealed
-from ledger.records import Kind, Record
+from ledger.kinds import Kind
+from ledger.records import Record
 
 
 def of_kind(block: Sealed, kind: Kind) -> list[Record]:

@@ -15,7 +15,8 @@ from ledger.change import Refusal
 from ledger.consensus import Draw
 from ledger.encoding import Body
 from ledger.faults import Fault, FaultCode
-from ledger.records import Draft, Kind
+from ledger.kinds import Kind
+from ledger.records import Draft
 from ledger.turns import Conduct
 
 

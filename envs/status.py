@@ -13,7 +13,8 @@ import numpy as np
 from envs.types import HOURS, PPM, Energy, Ints, Payments, Trades, Transport, Verdict
 from envs.world import World
 from ledger.joining import EnergyType
-from ledger.records import Draft, Kind
+from ledger.kinds import Kind
+from ledger.records import Draft
 from ledger.roster import AUTHORITY
 
 

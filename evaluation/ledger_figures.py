@@ -15,7 +15,8 @@ import numpy as np
 from evaluation.daybook import DayBook, EventPage, pass_columns, table
 from ledger.blocks import Block
 from ledger.identity import Role, address_of
-from ledger.records import SCHEMAS, Kind, Record
+from ledger.kinds import SCHEMAS, Kind
+from ledger.records import Record
 from ledger.store import Store
 
 

@@ -12,8 +12,9 @@ from typing import NamedTuple
 
 from . import merkle
 from .blocks import Block, Header
+from .kinds import PUBLIC_KINDS, SCHEMAS
 from .levels import RIGHTS, Level
-from .records import PUBLIC_KINDS, SCHEMAS, Record
+from .records import Record
 
 
 class Shown(NamedTuple):

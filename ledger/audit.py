@@ -19,8 +19,9 @@ from .blocks import Block
 from .businesses import business_of
 from .execution import Expected, as_text, parting
 from .faults import printable
+from .kinds import Kind
 from .params import params_of
-from .records import Kind, Record
+from .records import Record
 from .store import Store
 
 GROUP = "gridpact.contracts"

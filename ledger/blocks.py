@@ -19,7 +19,8 @@ from typing import NamedTuple
 
 from . import merkle
 from .encoding import decode, encode
-from .records import Kind, Record, SchemaError
+from .kinds import Kind
+from .records import Record, SchemaError
 
 BLOCK_VERSION = 4
 MAX_RECORDS = 1 << 16

@@ -13,8 +13,8 @@ from hashlib import sha256
 from .blocks import Block, rows_root
 from .consensus.base import first_seed, next_seed
 from .encoding import Body
+from .kinds import Kind
 from .params import BUSINESSES, DISPATCH, Params, chain_id_of
-from .records import Kind
 from .turns import Turns
 
 NO_HASH = bytes(32)

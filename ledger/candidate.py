@@ -17,7 +17,8 @@ from .check_records import Examination
 from .encoding import Body
 from .execution import RESULTS, Expected, result_fault
 from .faults import Fault, FaultCode, LedgerFault
-from .records import Draft, Kind
+from .kinds import Kind
+from .records import Draft
 from .roster import Roster
 from .state import ChainState
 

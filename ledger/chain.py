@@ -27,9 +27,10 @@ from .check import check_votes, examine
 from .checkpoint import Checkpoint
 from .encoding import Body
 from .faults import Fault, FaultCode, LedgerFault
+from .kinds import Kind
 from .params import Params, Signing, genesis_body
 from .proposal import History, Sheets, assemble, history_drafts, make_records
-from .records import Draft, Kind
+from .records import Draft
 from .roster import AUTHORITY, Roster
 from .signer import Signer
 from .state import ChainState

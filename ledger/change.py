@@ -10,7 +10,7 @@ from .contracts import Versions
 from .faults import FaultCode
 from .identity import Certificate
 from .joining import Admission, Application, Conditions
-from .records import Kind
+from .kinds import Kind
 from .weights import Int64Array
 
 

@@ -17,8 +17,9 @@ from .check_records import RULES, Examination
 from .check_refusal import check_refusal
 from .faults import FaultCode
 from .identity import Role, verify
+from .kinds import HIDDEN, SENDERS, Kind
 from .params import Signing
-from .records import HIDDEN, SENDERS, Kind, Record
+from .records import Record
 from .state import ChainState
 
 

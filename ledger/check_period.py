@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 
-from .records import Kind
+from .kinds import Kind
 
 PROMISED = frozenset((
     Kind.FORECAST, Kind.ESTIMATE, Kind.ORDER, Kind.OFFER, Kind.REGISTRATION, Kind.TRADE, Kind.PATHS,

@@ -19,9 +19,10 @@ from .check_joining import check_admission, check_admitted, check_application, c
 from .faults import Fault, FaultCode, LedgerFault
 from .identity import Certificate, IdentityError, check_certificate, verify
 from .joining import ALL_TYPES
+from .kinds import PREDECESSOR, Kind
 from .levels import PRODUCERS
 from .params import Signing
-from .records import PREDECESSOR, Kind, Record
+from .records import Record
 from .state import ChainState
 from .weights import MAX_PERIOD_WH, MAX_SHARE_PPM, MAX_WINDOW_CELLS
 

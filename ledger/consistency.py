@@ -12,7 +12,7 @@ from itertools import zip_longest
 from .blocks import Block, block_digest, records_root
 from .businesses import business_of
 from .identity import address_of, verify
-from .records import Kind
+from .kinds import Kind
 from .store import Store, StoreError
 
 

@@ -12,7 +12,9 @@ from typing import Any, NamedTuple
 
 from .encoding import Body, Value
 from .faults import Fault, FaultCode
-from .records import SCHEMAS, Field, Kind, Record
+from .fields import Field
+from .kinds import SCHEMAS, Kind
+from .records import Record
 
 LINKS = frozenset(("previous", "trail"))  # record ids: filled in by the chain and checked by `verify`
 SHOWN = 80  # characters of a value in a message

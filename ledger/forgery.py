@@ -16,9 +16,10 @@ from .consensus import Draw
 from .encoding import Body
 from .execution import RESULTS
 from .identity import Role, sign
+from .kinds import SCHEMAS, Kind
 from .params import Signing
 from .proposal import Sheets, assemble, make_records
-from .records import SCHEMAS, Draft, Kind, Record
+from .records import Draft, Record
 from .roster import Roster
 from .state import ChainState
 from .weights import MAX_SHARE_PPM

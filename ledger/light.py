@@ -22,10 +22,11 @@ from .checkpoint import Checkpoint
 from .encoding import Body, EncodingError
 from .history import check_history
 from .identity import address_of, verify
+from .kinds import Kind, validate_body
 from .params import Signing, chain_id_of, params_of
 from .proof_parts import ProofError, get, to_header
 from .proofs import Proven, check_proof
-from .records import Kind, Record, validate_body
+from .records import Record
 from .view import check_seen
 
 DAY_S = 86_400

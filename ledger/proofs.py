@@ -27,9 +27,10 @@ from .check import submission_roots
 from .encoding import Body, EncodingError, decode, encode
 from .history import height_of, history_path
 from .identity import Certificate, IdentityError, address_of, check_certificate, verify
+from .kinds import Kind, validate_body
 from .params import Signing, chain_id_of, params_of
 from .proof_parts import ProofError, check_place, get, need, path_texts, require_path, to_bytes, to_header
-from .records import Kind, Record, validate_body
+from .records import Record
 from .store import Store, StoreError
 
 

@@ -21,8 +21,9 @@ from .change import Event, Link
 from .check import signed_digest, submission_roots
 from .encoding import Body, encode
 from .identity import blinding_secret, sign
+from .kinds import PREDECESSOR, Kind
 from .params import Signing
-from .records import PREDECESSOR, Draft, Kind, Record, Row, write_records
+from .records import Draft, Record, Row, write_records
 from .roster import AUTHORITY, Roster
 from .state import ChainState
 from .weights import Int64Array

@@ -16,8 +16,9 @@ from .encoding import Body
 from .faults import FaultCode
 from .identity import Role, address_of, display_address
 from .joining import Application, Condition
+from .kinds import PREDECESSOR, SCHEMAS, Kind
 from .params import DISPATCH, params_of
-from .records import PREDECESSOR, SCHEMAS, Kind, Record
+from .records import Record
 from .store import Store, StoreError
 
 Names = dict[bytes, str]

@@ -18,7 +18,7 @@ from .blocks import Block
 from .check import check_votes, examine
 from .checkpoint import Checkpoint
 from .faults import Fault, FaultCode, LedgerFault
-from .records import Kind
+from .kinds import Kind
 from .state import ChainState
 from .store import Store, StoreError
 

@@ -14,10 +14,11 @@ from .blocks import MAX_RECORDS, Block
 from .businesses import business_of
 from .encoding import EncodingError
 from .identity import Certificate, IdentityError, Role, display_address, parse_address
+from .kinds import Kind
 from .levels import LEVEL_OF, RIGHTS, Level
 from .proof_parts import Place, ProofError, check_place, get, need, to_bytes
 from .proofs import prove_place
-from .records import Kind, Record
+from .records import Record
 from .show import Names, body_fields, business_of_block, load_blocks, node_names
 from .store import Store, StoreError
 

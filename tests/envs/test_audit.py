@@ -15,7 +15,8 @@ from envs.world import build_world
 from ledger.__main__ import main
 from ledger.audit import audit_file
 from ledger.chain import Chain
-from ledger.records import Draft, Kind
+from ledger.kinds import Kind
+from ledger.records import Draft
 from ledger.roster import AUTHORITY
 from ledger.store import Store
 from ledger.verify import verify_file

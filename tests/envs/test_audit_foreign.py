@@ -8,8 +8,9 @@ from envs.audit import executors
 from ledger.audit import audit_rows
 from ledger.blocks import Block
 from ledger.encoding import EncodingError
+from ledger.kinds import Kind
 from ledger.ranges import INT64
-from ledger.records import Kind, Record
+from ledger.records import Record
 from ledger.store import Store
 from tests.envs.play import by_rules, core_of, episode
 

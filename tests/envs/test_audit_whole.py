@@ -10,7 +10,8 @@ from ledger.audit import audit_file
 from ledger.chain import Chain
 from ledger.faults import LedgerFault
 from ledger.identity import Role, derive_private_key, issue_certificate
-from ledger.records import Draft, Kind
+from ledger.kinds import Kind
+from ledger.records import Draft
 from ledger.roster import AUTHORITY
 from ledger.verify import verify_file
 from tests.envs.play import by_rules, core_of, episode, periods

@@ -11,7 +11,7 @@ from envs.phases.outlook import look_ahead, published_w
 from envs.settings import load_scenario
 from envs.types import HORIZON, OUTLOOK
 from envs.world import build_world
-from ledger.records import Kind
+from ledger.kinds import Kind
 from ledger.store import Store
 from tests.envs.play import by_rules, core_of, episode, periods
 

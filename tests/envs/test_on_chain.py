@@ -6,8 +6,8 @@ import pytest
 from envs import plugins
 from envs.money import FLOWS
 from ledger.faults import FaultCode
+from ledger.kinds import Kind
 from ledger.merkle import EMPTY_ROOT
-from ledger.records import Kind
 from ledger.store import Store
 from ledger.verify import verify_file
 from tests.envs.play import by_rules, core_of, episode

@@ -5,8 +5,8 @@ import pytest
 from envs import recorder
 from ledger.faults import FaultCode
 from ledger.forgery import signed_anyway
+from ledger.kinds import Kind
 from ledger.params import Params
-from ledger.records import Kind
 from ledger.store import Store
 from ledger.verify import verify_file
 from tests.envs.play import by_rules, core_of, episode

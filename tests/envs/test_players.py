@@ -7,7 +7,7 @@ from envs import energy_market_v0 as market
 from envs.audit import executors
 from ledger.audit import audit_file
 from ledger.consensus.base import first_seed
-from ledger.records import Kind
+from ledger.kinds import Kind
 from ledger.store import Store
 from ledger.verify import verify_file
 

@@ -17,7 +17,7 @@ from envs.types import HOURS, PPM
 from envs.world import World, build_world
 from evaluation import reactive
 from ledger.audit import audit_file
-from ledger.records import SCHEMAS, Kind
+from ledger.kinds import SCHEMAS, Kind
 from ledger.store import Store
 from tests.envs.play import OFF, at_random, by_rules, core_of, episode
 

@@ -10,7 +10,7 @@ from envs.config import SettingsError
 from envs.money import CHARGE, DEFICIT, TRADE
 from envs.settings import load_scenario
 from ledger.audit import audit_file
-from ledger.records import Kind
+from ledger.kinds import Kind
 from ledger.store import Store
 from tests.envs.play import OFF, by_rules, core_of, episode
 

@@ -7,7 +7,7 @@ from envs.status import energy_types_of
 from envs.world import build_world
 from ledger.blocks import Block
 from ledger.joining import EnergyType
-from ledger.records import Kind
+from ledger.kinds import Kind
 from ledger.store import Store
 from tests.envs.play import by_rules, core_of, episode
 

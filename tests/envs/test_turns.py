@@ -10,7 +10,7 @@ from envs.types import PPM
 from ledger.__main__ import main
 from ledger.audit import audit_file
 from ledger.faults import FaultCode
-from ledger.records import Kind
+from ledger.kinds import Kind
 from ledger.store import Store
 from ledger.verify import verify_file
 from tests.envs.play import by_rules, core_of, episode

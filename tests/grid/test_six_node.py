@@ -8,7 +8,7 @@ import pytest
 from envs.grid.cases.six_node import BAND_PU
 from envs.grid.feeder import load_feeder
 from envs.types import CAUSES, GRID, OVER_VOLTAGE
-from ledger.records import Kind
+from ledger.kinds import Kind
 from ledger.store import Store
 from ledger.verify import verify_file
 from tests.envs.play import OFF, by_rules, core_of, episode

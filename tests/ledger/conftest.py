@@ -8,8 +8,9 @@ from ledger.chain import Chain
 from ledger.check_period import due_periods
 from ledger.forgery import signed_anyway
 from ledger.identity import Role
+from ledger.kinds import Kind
 from ledger.params import Params
-from ledger.records import Draft, Kind
+from ledger.records import Draft
 from ledger.roster import NodeSpec, Roster
 from ledger.store import Store
 

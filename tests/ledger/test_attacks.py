@@ -20,9 +20,10 @@ from ledger.consensus.base import next_seed
 from ledger.encoding import encode
 from ledger.faults import FaultCode, LedgerFault
 from ledger.identity import CURVE_ORDER, sign
+from ledger.kinds import SCHEMAS, Kind
 from ledger.params import Params
 from ledger.proposal import assemble
-from ledger.records import SCHEMAS, Draft, Kind, Record
+from ledger.records import Draft, Record
 from ledger.roster import AUTHORITY
 from ledger.signer import DoubleSignError, Signer
 from ledger.store import Store

@@ -10,9 +10,10 @@ from ledger.__main__ import main
 from ledger.access import check_shown, show_records
 from ledger.encoding import EncodingError, encode
 from ledger.faults import FaultCode
+from ledger.kinds import PUBLIC_KINDS, Kind
 from ledger.levels import Level
 from ledger.proposal import assemble
-from ledger.records import BLINDING_BYTES, PUBLIC_KINDS, Kind, Record
+from ledger.records import BLINDING_BYTES, Record
 
 from .conftest import ENO, FIRST, blocks_of, grow, lived, period_drafts
 

@@ -11,9 +11,10 @@ from ledger.chain import Chain
 from ledger.consensus.base import next_seed
 from ledger.faults import FaultCode, LedgerFault
 from ledger.identity import Role, issue_certificate
+from ledger.kinds import Kind
 from ledger.params import Params
 from ledger.proposal import assemble
-from ledger.records import Draft, Kind, Record
+from ledger.records import Draft, Record
 from ledger.roster import AUTHORITY, NodeSpec, Roster
 
 from .conftest import AGGREGATOR, ENO, FIRST, LAST, event_drafts, grow, lived, period_drafts

@@ -16,13 +16,14 @@ from ledger.chain import Chain
 from ledger.encoding import encode
 from ledger.faults import FaultCode, LedgerFault
 from ledger.identity import sign
+from ledger.kinds import Kind
 from ledger.light import LightNode
 from ledger.lottery import Lottery
 from ledger.params import BUSINESSES, Params, genesis_body, params_of
 from ledger.proof_parts import ProofError
 from ledger.proofs import check_proof, prove
 from ledger.proposal import assemble, make_records
-from ledger.records import Draft, Kind
+from ledger.records import Draft
 from ledger.store import Store
 from ledger.verify import verify_file, verify_rows
 

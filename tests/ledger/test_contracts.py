@@ -9,8 +9,9 @@ from ledger.__main__ import main
 from ledger.chain import Chain
 from ledger.contracts import Version, in_force
 from ledger.faults import LedgerFault
+from ledger.kinds import Kind
 from ledger.params import Params
-from ledger.records import Draft, Kind
+from ledger.records import Draft
 from ledger.roster import AUTHORITY
 from ledger.store import Store
 from tests.ledger.conftest import ENO, FIRST, period_drafts

@@ -8,7 +8,8 @@ import time
 
 import pytest
 
-from ledger.records import Draft, Kind
+from ledger.kinds import Kind
+from ledger.records import Draft
 from ledger.store import Store, StoreError
 from ledger.verify import verify_file
 

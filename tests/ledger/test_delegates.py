@@ -11,9 +11,10 @@ from ledger import consensus
 from ledger.chain import Chain
 from ledger.faults import FaultCode, LedgerFault
 from ledger.identity import Role
+from ledger.kinds import Kind
 from ledger.lottery import Lottery
 from ledger.params import Params
-from ledger.records import Draft, Kind
+from ledger.records import Draft
 from ledger.roster import AUTHORITY, NodeSpec, Roster
 from ledger.store import Store
 from ledger.turns import Turns

@@ -3,7 +3,8 @@
 import pytest
 
 from ledger.faults import FaultCode, LedgerFault
-from ledger.records import Draft, Kind
+from ledger.kinds import Kind
+from ledger.records import Draft
 from tests.ledger.conftest import ENO, SIGNINGS, grow, lived, period_drafts, signed_block
 
 LAST_FIELD = -1

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from ledger.__main__ import main
 from ledger.encoding import decode, encode
 from ledger.export import MAGIC, exported_rows, import_chain
-from ledger.records import Draft, Kind
+from ledger.kinds import Kind
+from ledger.records import Draft
 from ledger.store import Store, StoreError
 from ledger.twice import SameRows
 

@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 
 from ledger.encoding import EncodingError, decode, encode
 from ledger.fields import SchemaError, encoder_of, misfit, parse_field
+from ledger.kinds import SCHEMAS, Kind
 from ledger.ranges import SIGNED, UNSIGNED, range_of
-from ledger.records import ENCODERS, READERS, SCHEMAS, Kind, Record
+from ledger.records import ENCODERS, READERS, Record
 
 SIZED = {"address": (20,), "party": (20, 0), "hash": (32, 0), "key": (33,), "signature": (64, 0)}
 TYPES = {

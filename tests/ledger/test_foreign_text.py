@@ -7,8 +7,9 @@ from ledger.__main__ import main
 from ledger.audit import Difference
 from ledger.chain import Chain
 from ledger.faults import Fault, FaultCode
+from ledger.kinds import Kind
 from ledger.params import Params
-from ledger.records import Draft, Kind
+from ledger.records import Draft
 from ledger.roster import AUTHORITY
 from ledger.store import Store
 

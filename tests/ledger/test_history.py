@@ -14,10 +14,11 @@ from ledger.chain import Chain
 from ledger.encoding import encode
 from ledger.faults import FaultCode, LedgerFault
 from ledger.history import check_history, prove_history
+from ledger.kinds import Kind
 from ledger.params import Params
 from ledger.proof_parts import ProofError
 from ledger.proofs import check_proof, prove
-from ledger.records import Draft, Kind
+from ledger.records import Draft
 from ledger.store import Store
 
 from .conftest import FIRST, SIGNINGS, blocks_of, grow, period_drafts, signed_block

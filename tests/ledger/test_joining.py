@@ -10,8 +10,9 @@ from ledger.check_joining import decisions
 from ledger.faults import LedgerFault
 from ledger.identity import Role, derive_private_key
 from ledger.joining import Condition, EnergyType, apply_for
+from ledger.kinds import Kind
 from ledger.params import Params
-from ledger.records import Draft, Kind
+from ledger.records import Draft
 from ledger.roster import AUTHORITY, NodeSpec
 from ledger.store import Store
 from ledger.verify import verify_file

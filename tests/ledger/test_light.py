@@ -11,11 +11,12 @@ from ledger.chain import Chain
 from ledger.checkpoint import Checkpoint
 from ledger.history import prove_history
 from ledger.identity import Role, address_of
+from ledger.kinds import Kind
 from ledger.light import DAY_S, LightFault, LightNode
 from ledger.params import Params
 from ledger.proof_parts import ProofError
 from ledger.proofs import prove
-from ledger.records import Draft, Kind
+from ledger.records import Draft
 from ledger.roster import NodeSpec, Roster
 
 from .conftest import AGGREGATOR, FIRST, grow, lived, period_drafts

@@ -11,9 +11,9 @@ from ledger import merkle
 from ledger.__main__ import main
 from ledger.checkpoint import Checkpoint, CheckpointError
 from ledger.encoding import encode
+from ledger.kinds import Kind
 from ledger.proof_parts import ProofError
 from ledger.proofs import check_proof, prove
-from ledger.records import Kind
 
 from .conftest import FIRST, SIGNINGS, blocks_of
 

@@ -1,7 +1,8 @@
 import pytest
 
 from ledger.faults import LedgerFault
-from ledger.records import Draft, Kind
+from ledger.kinds import Kind
+from ledger.records import Draft
 from ledger.roster import AUTHORITY
 from tests.ledger.conftest import ENO, FIRST, lived
 

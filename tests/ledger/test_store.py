@@ -16,8 +16,9 @@ from ledger.__main__ import main
 from ledger.blocks import Block
 from ledger.consensus import Draw
 from ledger.encoding import decode, encode
+from ledger.kinds import Kind
 from ledger.proposal import assemble
-from ledger.records import Kind, Record
+from ledger.records import Record
 from ledger.state import ChainState
 from ledger.store import Store, StoreError
 from ledger.verify import verify_file, verify_rows

@@ -10,8 +10,9 @@ from ledger.chain import Chain
 from ledger.check_joining import decisions
 from ledger.identity import Role, derive_private_key
 from ledger.joining import EnergyType, apply_for
+from ledger.kinds import Kind
 from ledger.params import Params
-from ledger.records import Draft, Kind
+from ledger.records import Draft
 from ledger.roster import AUTHORITY, NodeSpec, Roster
 
 ENO, AGGREGATOR, SITES, PARTS = 0, 1, 20, 10

@@ -14,11 +14,12 @@ from ledger.checkpoint import Checkpoint
 from ledger.encoding import decode, encode
 from ledger.history import prove_history
 from ledger.identity import Role, derive_private_key, display_address, issue_certificate
+from ledger.kinds import Kind
 from ledger.levels import LEVEL_OF, PRODUCERS, RIGHTS, VOTERS, Level
 from ledger.light import LightNode
 from ledger.params import Params
 from ledger.proof_parts import ProofError
-from ledger.records import Draft, Kind
+from ledger.records import Draft
 from ledger.roster import AUTHORITY
 from ledger.store import Store
 from ledger.view import check_seen, view

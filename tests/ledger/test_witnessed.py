@@ -8,7 +8,8 @@ from ledger.blocks import block_digest
 from ledger.encoding import encode
 from ledger.faults import FaultCode, LedgerFault
 from ledger.identity import sign
-from ledger.records import Draft, Kind
+from ledger.kinds import Kind
+from ledger.records import Draft
 from ledger.signer import DoubleSignError, Signer
 
 from .conftest import ENO, FIRST, LAST, SIGNINGS, grow, lived, period_drafts, signed_block
