@@ -2,6 +2,8 @@
 
 A claim within the tolerance of what its witnesses saw is accepted as it stands; else the witnesses' value is. What an
 order delivered is the accepted net injection against the baseline, in the direction of the order, at most the order.
+What a cut of last resort or an outage took from a site counts neither for it nor against it: it is measured by what it
+would have exchanged.
 """
 
 from __future__ import annotations
@@ -38,7 +40,7 @@ def _witness(seed, episode, period, noise, relative, absolute, claims, truth, ac
 
 
 @njit(cache=True)
-def _verified(period, start, duration, direction, ordered, baseline, cut, net, out):
+def _verified(period, start, duration, direction, ordered, baseline, taken, net, out):
     """Share what a site delivered among its live orders, the oldest event first, the grid's before the upper
     level's.
     """
@@ -56,7 +58,7 @@ def _verified(period, start, duration, direction, ordered, baseline, cut, net, o
                         continue
                     if left < 0:
                         # Whole watts, as the Dtx holds them: who has the ledger alone must come to the same Wh.
-                        against = np.int64(np.rint(np.rint(baseline[b, 0, i]) * HOURS)) + cut[b, i]
+                        against = np.int64(np.rint(np.rint(baseline[b, 0, i]) * HOURS)) + taken[b, i]
                         left = max(direction[b, e] * (net[b, i] - against), np.int64(0))
                     out[b, e, i] = min(left, ordered[b, e, i])
                     left -= out[b, e, i]
@@ -82,7 +84,7 @@ def verify(world: World, state: State, claims: Claims, energy: Energy, witness_n
     verified = np.zeros_like(events.ordered_wh)
     _verified(
         state.period, events.start, events.duration, events.direction, events.ordered_wh, state.baseline_w,
-        energy.cut_wh, net, verified,
+        energy.cut_wh + energy.outage_wh, net, verified,
     )  # fmt: skip
     return Verdict(
         claimed_generated_wh=claims.generated_wh,

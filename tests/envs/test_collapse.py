@@ -9,7 +9,7 @@ import pytest
 
 import envs.core
 from envs.audit import Market
-from envs.money import OUTAGE
+from envs.money import OUTAGE, USER_SHORTFALL
 from envs.phases import deliver
 from envs.phases.network import limits_of, new_desk, set_metered, solve_sites
 from envs.phases.outage import far_ends, net_of
@@ -19,7 +19,7 @@ from evaluation.ledger_figures import read_daybook
 from evaluation.report import render_report
 from ledger.audit import audit_file
 from ledger.verify import verify_file
-from tests.envs.play import by_rules, core_of, episode
+from tests.envs.play import by_rules, core_of, episode, periods
 from tests.evaluation.conftest import study_in
 
 CASE = '''"""The six nodes with loads that the feeder cannot carry all at once."""
@@ -131,6 +131,25 @@ def test_protection_disconnects_the_far_end_until_there_is_an_operating_point(br
     for one, many in zip(episode(single, by_rules(single, GENEROUS), (1,)), traces, strict=True):
         assert one.energy.voltage_pu[0].tobytes() == many.energy.voltage_pu[1].tobytes()
         assert one.energy.outage_wh[0].tobytes() == many.energy.outage_wh[1].tobytes()
+
+
+def test_a_site_without_voltage_delivers_nothing_by_being_without(broken_promises) -> None:
+    """Its net injection is zero, which is more than a load's baseline: that is the protection's doing, not its own."""
+    core = core_of("six_node", broken_promises, CYCLES)
+    core.reset(np.zeros(1, np.uint64))
+    ordered_wh = verified_wh = shortfalls = 0
+    for trace in periods(core, by_rules(core, GENEROUS)):
+        events, period = core.state.events, trace.period
+        live = (events.start[0] >= 0) & (events.start[0] <= period) & (period < events.start[0] + events.duration[0])
+        dark = (trace.energy.voltage_pu[0, core.world.site_bus] == 0.0) & (core.state.malicious[0] >= 0)
+        ordered_wh += events.ordered_wh[0][live][:, dark].sum()
+        verified_wh += trace.verdict.verified_wh[0][live][:, dark].sum()
+        rows = trace.payments.rows[0, : trace.payments.count[0]]
+        failed = rows[(rows[:, 0] == USER_SHORTFALL) & np.isin(rows[:, 1], np.flatnonzero(dark))]
+        shortfalls += failed[:, 3].sum()
+    assert ordered_wh > 20_000
+    assert verified_wh < 0.1 * ordered_wh
+    assert shortfalls > 0.9 * ordered_wh
 
 
 def test_one_bus_less_and_there_would_be_no_operating_point(broken_promises, monkeypatch) -> None:
