@@ -9,7 +9,7 @@ import numpy as np
 
 from envs.dispatch.base import METHODS
 from envs.money import FLOWS
-from envs.types import CAUSES, GRID, PPM, VERDICTS
+from envs.types import CAUSES, GRID, NOT_ITS_DOING, PPM, VERDICTS
 from evaluation.daybook import AGGREGATOR, AMOUNT, EVENT, FLOW, ORDER_WH, SITE, SUBSIDY_PRICE, VERIFIED, WHO, EventPage
 from evaluation.figures.style import time_of
 from evaluation.runs import RunResult
@@ -88,9 +88,14 @@ def passes(part: Part, page: EventPage) -> list[str]:
         cost = "" if METHODS[method] == "none" else ", least cost proven" if proven else ", least cost not proven"
         kept = low >= grid.band_low_pu * PPM - 2 and high <= grid.band_high_pu * PPM + 2
         kept &= loading <= grid.loading_limit * PPM + 2
-        found = "no limit broken" if kept else "limits broken that these orders neither broke nor can mend"
         if broken:
             found = "broken: " + ", ".join(_place(part, place) for place in broken)
+        elif kept:
+            found = "no limit broken"
+        elif page.verdict == NOT_ITS_DOING:
+            found = "limits broken that these orders neither broke nor can mend"
+        else:
+            found = "limits broken that no order can mend"
         seen = f"{low / 1e6:.4f}–{high / 1e6:.4f} pu, loading {loading / 1e4:.1f} %" if low > 0 else "no solution"
         lines.append(
             f"Dispatch {n + 1} by {METHODS[method]}{cost}: {wh / 1000:.2f} kWh a period; check: {seen}, {found}."

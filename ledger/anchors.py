@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from .chain import Chain
-from .checkpoint import Checkpoint, checkpoint_path
+from .checkpoint import Checkpoint, checkpoint_files, checkpoint_path
 
 
 class Anchors:
@@ -37,7 +37,11 @@ class Anchors:
             self._issue()
 
     def write(self, ledger: str | Path) -> None:
-        """Write the files beside a ledger that is complete, the whole ledger's among them."""
+        """Write the files beside a ledger that is complete, the whole ledger's among them, instead of those that an
+        earlier ledger of this name has left.
+        """
+        for stale in checkpoint_files(ledger):
+            stale.unlink()
         for checkpoint in self.checkpoints:
             checkpoint.write(checkpoint_path(ledger, checkpoint.height))
         self._chain.checkpoint().write(checkpoint_path(ledger))

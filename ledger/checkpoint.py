@@ -99,7 +99,8 @@ class Checkpoint:
 def checkpoint_path(ledger: str | Path, height: int | None = None) -> Path:
     """Where a ledger file's checkpoints are kept: beside it, that of the whole ledger without a height."""
     name = "checkpoint" if height is None else f"checkpoint-{height}"
-    return Path(ledger).with_suffix(f".{name}.json")
+    path = Path(ledger)
+    return path.with_name(f"{path.name.removesuffix('.sqlite')}.{name}.json")
 
 
 def checkpoint_files(ledger: str | Path) -> list[Path]:

@@ -85,6 +85,7 @@ class Place(NamedTuple):
     block: Header
     main: Header
     trusted: Header
+    main_bound: bool  # whether the trusted hash binds `main`, too: another chain's block says nothing of it
 
 
 def check_place(proof: Any, trusted: bytes) -> Place:
@@ -98,7 +99,8 @@ def check_place(proof: Any, trusted: bytes) -> Place:
     require_earlier(main, head, proof.get("history"), "history")
     if trusted not in (block.digest, main.digest, head.digest):
         raise ProofError(f"no header of the proof has the trusted hash {trusted.hex()}")
-    return Place(block.header, main.header, (head if trusted == head.digest else main).header)
+    bound = trusted in (main.digest, head.digest)
+    return Place(block.header, main.header, (head if trusted == head.digest else main).header, bound)
 
 
 def require_earlier(earlier: Hashed, later: Hashed, path: Any, what: str) -> None:

@@ -145,6 +145,8 @@ def check_seen(part: Any, trusted: bytes) -> Seen:
     `part` may be anything that JSON can hold. Of a record only the bytes count, not the words beside them.
     """
     place = check_place(get(part, "place", dict), trusted)
+    if not place.main_bound:
+        raise ProofError("block: its own hash does not tell of which business it is; a main block's hash is needed")
     texts = get(part, "ids", list)
     if len(texts) > MAX_RECORDS:
         raise ProofError(f"ids: {len(texts)} of them; at most {MAX_RECORDS}")

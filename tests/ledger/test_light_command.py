@@ -54,6 +54,25 @@ def test_checkpoints_stand_beside_the_ledger(kept):
         assert main(["verify", str(path), "--checkpoint", str(file)]) == 0
 
 
+def test_checkpoints_of_other_ledgers_are_told_apart(make_chain, tmp_path):
+    """By their whole name; those of an earlier ledger of the same name go."""
+    chain = make_chain()
+    first, second = tmp_path / "run.seed1", tmp_path / "run.seed2"
+    for path in (first, second):
+        Anchors(chain, 5).write(path)
+    assert [each.name for each in checkpoint_files(first)] == [
+        "run.seed1.checkpoint-0.json",
+        "run.seed1.checkpoint.json",
+    ]
+    chain.seal([])
+    Anchors(chain, 5).write(second)
+    assert [each.name for each in checkpoint_files(second)] == [
+        "run.seed2.checkpoint-1.json",
+        "run.seed2.checkpoint.json",
+    ]
+    assert len(checkpoint_files(first)) == 2
+
+
 @pytest.mark.parametrize("words", [(), ("--headers",)])
 def test_it_follows_from_a_checkpoint_to_the_head(kept, capsys, words):
     path, chain = kept

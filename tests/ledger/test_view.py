@@ -1,6 +1,7 @@
 """What a node of each level may read, shown from a file and proven under the block's root."""
 
 import json
+from hashlib import sha256
 
 import pytest
 from hypothesis import given, settings
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from ledger import merkle
 from ledger.__main__ import main
-from ledger.blocks import Block
+from ledger.blocks import Block, parse_header
 from ledger.chain import Chain
 from ledger.checkpoint import Checkpoint
 from ledger.encoding import decode, encode
@@ -173,6 +174,25 @@ def test_who_may_not_read_verifies_by_hash(combined, tmp_path, capsys):
     file.write_text(json.dumps(answer))
     assert main(["check-view", str(file), "--head", head.hex()]) == 1
     assert "not what its id says" in capsys.readouterr().out
+
+
+def test_a_sibling_s_own_hash_does_not_tell_its_business(combined):
+    """Of a trading block alone nothing binds the main header, which a full node could make up to rename the chain."""
+    path, _ = combined
+    with Store.open(path) as store:
+        trading, dispatch = view(store, "prosumer 0", 3, None)["blocks"]
+    raw = bytes.fromhex(trading["place"]["block"])
+    digest = sha256(raw).digest()
+    forged = parse_header(raw)._replace(links=(digest,), history_root=bytes(32))
+    made_up = encode(tuple(forged)).hex()
+    place = trading["place"] | {"main": made_up, "head": made_up, "history": []}
+    with pytest.raises(ProofError, match="does not tell of which business"):
+        check_seen(trading | {"place": place}, digest)
+    with pytest.raises(ProofError, match="does not tell of which business"):
+        check_seen(trading, digest)
+    own = bytes.fromhex(dispatch["hash"])
+    assert check_seen(dispatch, own).business == "dispatch"
+    assert check_seen(trading, own).business == "trading"
 
 
 def test_an_inner_node_does_not_pass_for_many_ids(combined):
