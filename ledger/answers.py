@@ -56,8 +56,8 @@ SCHEMAS = {
     "import": Schema(1, (*_VERDICT, "target")),
     "light": Schema(
         1,
-        ("followed", "fault", "ledger", "from_block", "block", "head", "validators", "now_s", "trusted_until_s",
-         "blocks", "proof"),
+        ("followed", "fault", "ledger", "from_block", "block", "head", "voted", "validators", "now_s",
+         "trusted_until_s", "blocks", "proof"),
     ),
     "checkpoint": Schema(2, ("height", "committee", "valid_to", "chain_id", "block_hash", "signature")),
     "error": Schema(1, ("command", "error")),

@@ -26,7 +26,7 @@ _SIZES = {"chain_id": 16, "block_hash": 32, "signature": 64}
 
 
 class CheckpointError(ValueError):
-    """Bytes that hold no checkpoint, or one that the authority did not sign."""
+    """Bytes that hold no checkpoint, or one that names a validator twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Checkpoint:
     """Block `height` of chain `chain_id` (16 bytes) has the hash `block_hash` (32 bytes); signed, 64 bytes.
 
     committee: public keys (33 bytes) of the validators of later blocks, up to height `valid_to`; empty where the
-    checkpoint is for the past alone.
+    checkpoint is for the past alone. CheckpointError where it names a key twice: its votes would count twice.
     """
 
     chain_id: bytes
@@ -43,6 +43,10 @@ class Checkpoint:
     signature: bytes
     committee: tuple[bytes, ...] = ()
     valid_to: int = 0
+
+    def __post_init__(self) -> None:
+        if len(set(self.committee)) < len(self.committee):
+            raise CheckpointError("committee names a key twice")
 
     @classmethod
     def issue(

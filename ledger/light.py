@@ -30,7 +30,7 @@ from .records import Record
 from .view import check_seen
 
 DAY_S = 86_400
-MAX_DRIFT_S = 900  # a header may be ahead of the node's own clock by a period
+MAX_DRIFT_S = 900  # a header or a checkpoint may be ahead of the node's own clock by a period
 
 
 class LightFault(ValueError):
@@ -81,7 +81,8 @@ class LightNode:
         return self._first_s + self.params.period_s * height
 
     def trust(self, checkpoint: Checkpoint, now_s: int, history: Any = None) -> None:
-        """Take a checkpoint; LightFault where it is foreign, unsigned, too old, or against a header kept.
+        """Take a checkpoint; LightFault where it is foreign, unsigned, too old, ahead of the time, or against a header
+        kept.
 
         history: where the checkpoint's header isn't kept, the proof (`history.prove_history`) that the later of it and
         the newest header continues the other one.
@@ -113,11 +114,22 @@ class LightNode:
                 between = check_history(history, old, new)
             except ProofError as error:
                 raise LightFault(f"block {checkpoint.height} is not shown to be of this history: {error}") from error
-            if checkpoint.height not in (between.old.height, between.new.height):
-                raise LightFault(f"the checkpoint states height {checkpoint.height} of a block that has another one")
+            heights = sorted((self.height, checkpoint.height))
+            for height, header in zip(heights, between, strict=True):
+                self._require_height(height, header)
+
+    def _require_height(self, height: int, header: Header) -> None:
+        if (header.height, header.chain_id) != (height, self.chain_id):
+            raise LightFault(f"the checkpoint states height {height} of a block that has another one or is not main")
+
+    def require_stated(self, header: Header) -> None:
+        """LightFault where the newest block, whose header this is, has another height than its checkpoint states."""
+        self._require_height(self.height, header)
 
     def _require_fresh(self, checkpoint: Checkpoint, now_s: int) -> None:
         age_s = now_s - self._time_s(checkpoint.height)
+        if -age_s > MAX_DRIFT_S:
+            raise LightFault(f"the checkpoint is {-age_s} s ahead of the time; at most {MAX_DRIFT_S} s are allowed")
         if age_s > self.trusting_period_s:
             raise LightFault(f"the checkpoint is {age_s} s old; trusted for {self.trusting_period_s} s")
 
@@ -144,9 +156,10 @@ class LightNode:
         """
         self._require_fresh(self.checkpoint, now_s)
         try:
-            header = check_history(history, self.head, head).new
+            old, header = check_history(history, self.head, head)
         except ProofError as error:
             raise LightFault(f"the header is not shown to continue block {self.height}: {error}") from error
+        self.require_stated(old)
         if header.height <= self.height:
             raise LightFault("no header to take")
         self._require_due(header, now_s)

@@ -51,21 +51,23 @@ def _started(options: argparse.Namespace, mains: Sequence[Block], first: Checkpo
     return node
 
 
-def _follow(options: argparse.Namespace, node: LightNode, mains: Sequence[Block], later: Sequence[Checkpoint]) -> None:
+def _follow(options: argparse.Namespace, node: LightNode, mains: Sequence[Block], later: Sequence[Checkpoint]) -> bool:
     """Take the later checkpoints, then the headers up to the last one; LightFault or ProofError where they don't
-    follow.
+    follow. Whether votes were counted: where the last block is a checkpoint's own, there are none to count.
     """
     for checkpoint in later:
         between = sorted(((node.height, node.head), (checkpoint.height, checkpoint.block_hash)))
         node.trust(checkpoint, options.now, _history(mains, between[0][1], between[1][1]))
     last = mains[-1]
     if last.hash == node.head:
-        return
+        node.require_stated(last.header)
+        return False
     if options.headers:
         raws = [block.header_raw for block in mains if block.header.height > node.height]
         node.extend(raws, last.votes, options.now)
     else:
         node.skip(_history(mains, node.head, last.hash), last.hash, last.votes, options.now)
+    return True
 
 
 def _read_own(options: argparse.Namespace, node: LightNode, store: Store) -> list[dict[str, Any]] | None:
@@ -86,7 +88,7 @@ def light(options: argparse.Namespace) -> int:
     try:
         mains = _main_blocks(load_blocks(store))
         node = _started(options, mains, checkpoints[0])
-        _follow(options, node, mains, checkpoints[1:])
+        voted = _follow(options, node, mains, checkpoints[1:])
         blocks = _read_own(options, node, store)
         proven = None if proof is None else node.check(proof)
     except (LightFault, ProofError, AccessFault) as fault:
@@ -97,25 +99,32 @@ def light(options: argparse.Namespace) -> int:
         return 1
     finally:
         store.close()
-    _tell(options, node, checkpoints[0].height, blocks, proven)
+    _tell(options, node, checkpoints[0].height, voted, blocks, proven)
     return 0
 
 
+def _reason(first: int, last: int, voted: bool, validators: int) -> str:
+    """Why a light node takes the last block."""
+    continues, word = f"continues the checkpoint of block {first}", "the authority's word, no votes were counted"
+    if voted:
+        return f"{continues}, more than two thirds of {validators} validators voted for it"
+    return f"is the checkpoint's own: {word}" if first == last else f"{continues} and is a later one's own: {word}"
+
+
 def _tell(
-    options: argparse.Namespace, node: LightNode, first: int, blocks: list[dict[str, Any]] | None,
+    options: argparse.Namespace, node: LightNode, first: int, voted: bool, blocks: list[dict[str, Any]] | None,
     proven: Proven | None,
 ) -> None:  # fmt: skip
     seen = {
         "followed": True, "ledger": node.chain_id.hex(), "from_block": first, "block": node.height,
-        "head": node.head.hex(), "validators": len(node.checkpoint.committee), "now_s": options.now,
+        "head": node.head.hex(), "voted": voted, "validators": len(node.checkpoint.committee), "now_s": options.now,
         "trusted_until_s": node.trusted_until_s, "blocks": blocks,
         "proof": None if proven is None else proven_view(proven),
     }  # fmt: skip
     if options.json:
         print_json("light", seen)
         return
-    votes = f"more than two thirds of {seen['validators']} validators voted for it"
-    print(f"followed: block {node.height} continues the checkpoint of block {first}, {votes}")
+    print(f"followed: block {node.height} {_reason(first, node.height, voted, seen['validators'])}")
     print(f"head {seen['head']}")
     print(f"the checkpoint of block {node.checkpoint.height} is trusted until {node.trusted_until_s} s")
     if proven is not None:

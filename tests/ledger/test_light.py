@@ -220,6 +220,19 @@ def test_checkpoints_that_are_not_taken(network, make_chain):
         LightNode(unsigned.genesis.records[0].body, unsigned.checkpoint(), 0)
 
 
+def test_a_later_checkpoint_does_not_mend_a_wrong_height(network):
+    chain, blocks, checkpoint, _ = network
+    authority, genesis = chain.roster.authority.private_key, chain.genesis.records[0].body
+    wrong = Checkpoint.issue(authority, chain.chain_id, 4, checkpoint.block_hash, checkpoint.committee, 99)
+    node = LightNode(genesis, wrong, 9 * PERIOD_S)
+    with pytest.raises(LightFault, match="states height 4 of a block that has another one"):
+        node.trust(chain.checkpoint(), 9 * PERIOD_S, continues(blocks, 3, 9))
+    with pytest.raises(LightFault, match="states height 4"):
+        node.skip(continues(blocks, 3, 9), chain.head, blocks[9].votes, 9 * PERIOD_S)
+    with pytest.raises(LightFault, match=r"the checkpoint is 2701 s ahead of the time; at most 900 s"):
+        LightNode(genesis, checkpoint, -1)
+
+
 @pytest.mark.parametrize("siblings", [(), (("trading", "scored_dpos"), ("credit", "pos"))])
 @pytest.mark.parametrize("rule", ["dpos", "scored_dpos"])
 def test_delegates_are_believed_for_their_cycle(make_chain, rule, siblings):

@@ -8,7 +8,7 @@ from ledger.__main__ import main
 from ledger.anchors import Anchors
 from ledger.blocks import Block
 from ledger.chain import Chain
-from ledger.checkpoint import Checkpoint, checkpoint_files, checkpoint_path
+from ledger.checkpoint import Checkpoint, CheckpointError, checkpoint_files, checkpoint_path
 from ledger.identity import display_address
 from ledger.params import Params
 from ledger.store import Store
@@ -81,10 +81,35 @@ def test_it_follows_from_a_checkpoint_to_the_head(kept, capsys, words):
         status, seen = followed(capsys, path, *words, checkpoint=first, trusted=authority)
         assert (status, seen["followed"], seen["fault"]) == (0, True, None)
         assert (seen["from_block"], seen["block"], seen["head"]) == (first, 12, chain.head.hex())
-        assert (seen["validators"], seen["trusted_until_s"]) == (3, first * PERIOD_S + 30 * 86_400)
+        assert (seen["voted"], seen["validators"]) == (True, 3)
+        assert seen["trusted_until_s"] == first * PERIOD_S + 30 * 86_400
     later = ("--checkpoint", str(checkpoint_path(path, 10)), "--checkpoint", str(checkpoint_path(path)))
     status, seen = followed(capsys, path, *words, *later)
     assert (status, seen["block"], seen["trusted_until_s"]) == (0, 12, 12 * PERIOD_S + 30 * 86_400)
+    assert seen["voted"] is False  # the last block is the later checkpoint's own
+
+
+@pytest.mark.parametrize(
+    ("anchors", "told"),
+    [
+        ((None,), "followed: block 12 is the checkpoint's own: the authority's word, no votes were counted"),
+        ((5, None), "block 12 continues the checkpoint of block 5 and is a later one's own: the authority's word, no"),
+    ],
+)
+def test_a_checkpoints_own_block_is_the_authoritys_word(kept, tmp_path, capsys, anchors, told):
+    """No vote is needed for it, so none is claimed."""
+    path, chain = kept
+    rows, bare = rows_of(path), tmp_path / "bare.sqlite"
+    with Store.create(bare) as store:
+        for number, data in rows[:-1]:
+            store.append_bytes(number, data)
+        store.append_bytes(rows[-1][0], Block.from_bytes(rows[-1][1]).with_votes([]).to_bytes())
+    words = [word for height in anchors for word in ("--checkpoint", str(checkpoint_path(path, height)))]
+    trusted = ["--ledger", chain.chain_id.hex(), "--now", NOW]
+    assert main(["light", str(bare), *words, *trusted]) == 0
+    assert told in capsys.readouterr().out
+    assert main(["light", str(bare), *words, *trusted, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["voted"] is False
 
 
 def test_a_site_reads_its_own_and_checks_a_proof(kept, tmp_path, capsys):
@@ -123,6 +148,40 @@ def test_the_trusting_period_runs_by_the_clock_that_is_given(kept, capsys):
     assert followed(capsys, path, checkpoint=5, now=late)[0] == 0
     status, seen = followed(capsys, path, now=str(10 * PERIOD_S))
     assert (status, seen["fault"]) == (1, "header 12 states a time that is not due")
+    status, seen = followed(capsys, path, checkpoint=10, now=str(9 * PERIOD_S - 1))
+    assert (status, seen["fault"]) == (1, "the checkpoint is 901 s ahead of the time; at most 900 s are allowed")
+    assert followed(capsys, path, checkpoint=None, now=str(11 * PERIOD_S))[0] == 0
+
+
+@pytest.mark.parametrize("words", [(), ("--headers",)])
+@pytest.mark.parametrize("true_height", [5, 12])  # of a block between, and of the last one
+def test_a_first_checkpoint_that_states_another_height_is_not_followed(kept, tmp_path, capsys, words, true_height):
+    """By the stated height its validators would be trusted longer than by the block's own."""
+    path, chain = kept
+    old, file = Checkpoint.read(checkpoint_path(path, 5)), tmp_path / "late.json"
+    mains = [block for block in blocks_of(path) if block.header.chain_id == chain.chain_id]
+    authority, stated = chain.roster.authority.private_key, true_height + 1
+    wrong = Checkpoint.issue(authority, chain.chain_id, stated, mains[true_height].hash, old.committee, old.valid_to)
+    wrong.write(file)
+    trusted = ["--ledger", chain.chain_id.hex(), "--now", NOW, *words, "--json"]
+    assert main(["light", str(path), "--checkpoint", str(file), *trusted]) == 1
+    fault = json.loads(capsys.readouterr().out)["fault"]
+    assert f"states height {stated}" in fault or f"does not follow block {stated}" in fault
+
+
+def test_a_committee_that_names_a_key_twice_is_no_checkpoint(kept, tmp_path, capsys):
+    """One validator five times is not two thirds of five."""
+    path, chain = kept
+    sound, file = Checkpoint.read(checkpoint_path(path, 5)), tmp_path / "twice.json"
+    with pytest.raises(CheckpointError, match="committee names a key twice"):
+        Checkpoint.issue(
+            chain.roster.authority.private_key, chain.chain_id, 5, sound.block_hash, sound.committee[:1] * 5, 99
+        )
+    view = sound.view()
+    file.write_text(json.dumps(view | {"committee": view["committee"][:1] * 5}))
+    trusted = ["--ledger", chain.chain_id.hex(), "--now", NOW]
+    assert main(["light", str(path), "--checkpoint", str(file), *trusted]) == 2
+    assert capsys.readouterr().err == "committee names a key twice\n"
 
 
 def test_another_trust_is_not_met(kept, capsys):
