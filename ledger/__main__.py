@@ -12,12 +12,14 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import NoReturn
 
 from . import commands, light_command, proof_commands
 from .answers import print_json
 from .audit import AuditError
 from .checkpoint import CheckpointError
+from .faults import printable
 from .params import BUSINESSES
 from .store import StoreError
 
@@ -213,13 +215,20 @@ def _parse(words: Sequence[str]) -> argparse.Namespace:
         if options.command == "show" and options.chain is not None and options.block is None:
             parser.error("--chain says of which business a block is: it goes with --block")
     except _WrongCommand as wrong:
-        if "--json" in words:
-            print_json("error", {"command": words[0], "error": str(wrong)})
-        else:
-            wrong.parser.print_usage(sys.stderr)
-            print(f"{wrong.parser.prog}: error: {wrong}", file=sys.stderr)
+        named = next((word for word in words if not word.startswith("-")), None)
+        _complain(named, f"{wrong.parser.prog}: {wrong} (--help tells what is allowed)", "--json" in words)
         raise SystemExit(2) from wrong
     return options
+
+
+def _complain(command: str | None, message: str, as_json: bool) -> None:
+    """Say why a command did nothing, in one line; on standard error where standard output takes no JSON."""
+    if as_json:
+        with suppress(OSError):
+            print_json("error", {"command": command, "error": message})
+            sys.stdout.flush()
+            return
+    print(printable(message.replace("\n", " ")), file=sys.stderr)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -231,11 +240,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (StoreError, CheckpointError, AuditError, OSError) as error:
-        message = str(error).replace("\n", " ")
-        if options.json:
-            print_json("error", {"command": options.command, "error": message})
-        else:
-            print(message, file=sys.stderr)
+        _complain(options.command, str(error), options.json)
         return 2
     return status
 

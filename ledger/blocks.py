@@ -24,6 +24,7 @@ from .records import Record, SchemaError
 
 BLOCK_VERSION = 4
 MAX_RECORDS = 1 << 16
+MOST = 1 << 63  # header fields are below it: they are hashed in eight bytes
 _BLOCK_TAG = b"gridpact block"
 _VOTE_TAG = b"gridpact vote"
 _TRADED = frozenset((Kind.TRADE, Kind.PATHS))
@@ -63,8 +64,8 @@ def parse_header(raw: bytes) -> Header:
         raise SchemaError(f"a header is a list of {len(Header._fields)} values")
     *values, links = value
     for name, size, item in zip(Header._fields, _HEADER_SIZES, values, strict=False):
-        if size is None and (type(item) is not int or item < 0):
-            raise SchemaError(f"header.{name} is no unsigned integer")
+        if size is None and (type(item) is not int or not 0 <= item < MOST):
+            raise SchemaError(f"header.{name} is no integer from 0 to 2^63 - 1")
         if size is not None and (type(item) is not bytes or len(item) != size):
             raise SchemaError(f"header.{name} is not {size} bytes")
     if value[0] != BLOCK_VERSION:
@@ -215,8 +216,6 @@ def claims_of(data: bytes, ledger_id: bytes, place: int) -> list[tuple[bytes, by
     """
     header, header_raw, signature, votes, submissions, _ = _parse(data)
     block_hash = sha256(header_raw).digest()
-    if header.height >> 64:
-        raise SchemaError(f"height {header.height} is too large")
     claims = [
         (each.sender, each.signature, submission_digest(ledger_id, header.height, each.signed_root(place)))
         for each in submissions

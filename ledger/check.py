@@ -9,7 +9,17 @@ signatures, records.
 from __future__ import annotations
 
 from . import merkle
-from .blocks import Block, Submission, block_digest, records_root, rows_root, submission_digest, trade_root, vote_digest
+from .blocks import (
+    MAX_RECORDS,
+    Block,
+    Submission,
+    block_digest,
+    records_root,
+    rows_root,
+    submission_digest,
+    trade_root,
+    vote_digest,
+)
 from .businesses import NO_HASH, business_of
 from .change import Change, Refusal, refused_producers
 from .check_period import SINGLE, due_periods
@@ -122,6 +132,7 @@ def _check_roots(work: Examination) -> None:
     header, block = work.block.header, work.block
     stated, held = header.record_count, len(block.records)
     work.require(stated == held, FaultCode.RECORDS_ROOT, f"{held} records where the header states {stated}")
+    work.require(held <= MAX_RECORDS, FaultCode.ENCODING, f"{held} records; a block holds at most {MAX_RECORDS}")
     if header.records_root != records_root(block.records):
         position, whose = _first_changed(work)
         work.refuse(FaultCode.RECORDS_ROOT, f"root of the records is wrong{whose}", position)

@@ -15,6 +15,7 @@ from .audit import Report, audit_rows, executor_of, load_factories
 from .checkpoint import Checkpoint
 from .consistency import compare
 from .export import export_chain, import_chain
+from .faults import printable
 from .identity import display_address
 from .params import DISPATCH
 from .store import Store
@@ -186,7 +187,7 @@ def exported(options: argparse.Namespace) -> int:
     if options.json:
         print_json("export", {"blocks": blocks, "target": options.target})
     else:
-        print(f"{blocks} blocks written to {options.target}")
+        print(printable(f"{blocks} blocks written to {options.target}"))
     return 0
 
 

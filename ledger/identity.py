@@ -203,6 +203,8 @@ class Certificate:
         subject, public_key, role, serial, valid_from, valid_to, capacity_w, signature = body
         if role == Role.AUTHORITY or role not in Role.__members__.values():
             raise IdentityError(f"role {role} cannot be certified")
+        if _parse_public_key(public_key) is None:
+            raise IdentityError(f"public key {public_key.hex()} is no point of the curve")
         if not 0 <= capacity_w <= MAX_CAPACITY_W:
             raise IdentityError(f"capacity {capacity_w} W is not in 0..{MAX_CAPACITY_W}")
         if not 0 <= valid_from <= valid_to:

@@ -125,13 +125,13 @@ def verify_rows(
         fault = refused.fault
         return _verdict(state, str(fault), fault.height, fault.record, fault.business or None)
     except StoreError as error:
-        return _verdict(state, str(error), None if state is None else state.height + 1, None)
+        due = 0 if state is None else state.height + 1
+        return _verdict(state, str(Fault(FaultCode.ENCODING, due, str(error))), due, None)
     if state is None:
         return _verdict(state, "block 0: GENESIS: the file holds no block", 0, None)
     if head is not None and head != state.head:
-        return _verdict(
-            state, f"block {state.height}: head is {state.head.hex()}, not {head.hex()}", state.height, None
-        )
+        detail = f"head is {state.head.hex()}, not {head.hex()}"
+        return _verdict(state, str(Fault(FaultCode.CHECKPOINT, state.height, detail)), state.height, None)
     if closed and not state.closed:
         detail = "CLOSING: the chain is open: later blocks may be missing (--open accepts a running chain)"
         return _verdict(state, f"block {state.height + 1}: {detail}", state.height + 1, None)

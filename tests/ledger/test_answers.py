@@ -82,12 +82,16 @@ def files(finished, roster, tmp_path_factory):
 
 
 @pytest.fixture(autouse=True)
-def executors(monkeypatch):
-    """Contract executors that find nothing to execute."""
+def executors(monkeypatch, tmp_path_factory):
+    """Contract executors that find nothing to execute, that fail, and a module that is none."""
     module = ModuleType("executors_of_the_test")
     nothing = SimpleNamespace(contracts=("none",), findings=[], execute=lambda sealed: [])
     module.make = lambda scenario, overrides: nothing
+    module.fail = lambda scenario, overrides: {}["nothing"]
     monkeypatch.setitem(sys.modules, "executors_of_the_test", module)
+    folder = tmp_path_factory.mktemp("modules")
+    (folder / "does_not_parse.py").write_text("def make(:")
+    monkeypatch.syspath_prepend(folder)
 
 
 def run(capsys, *words):
@@ -154,6 +158,9 @@ def test_a_field_that_the_schema_lacks_is_an_error():
         ["audit", "SOUND", "--config", "rural_day", "--executors", "envs.audit:executors", "--set", "grid.none=1"],
         ["audit", "SOUND", "--config", "any", "--executors", "no.module:here"],
         ["audit", "SOUND", "--config", "any", "--executors", "nothing"],
+        ["audit", "SOUND", "--config", "any", "--executors", ".relative:one"],
+        ["audit", "SOUND", "--config", "any", "--executors", "executors_of_the_test:fail"],
+        ["audit", "SOUND", "--config", "any", "--executors", "does_not_parse:make"],
         ["audit", "SOUND", *AUDIT, "--checkpoint", "SOUND"],
         ["show", "SOUND", "--block", "x"],
         ["show", "SOUND", "--block", "-1"],
@@ -259,3 +266,29 @@ def test_audit_and_import_take_a_head_and_a_checkpoint(files, finished, roster, 
     told, view = run(capsys, "audit", str(path), *AUDIT, "--head", "00" * 32)
     assert (told, view["sound"], view["contracts"]) == (1, False, [])
     assert "head is" in view["fault"]
+
+
+@pytest.mark.parametrize("words", [[], ["verify"], ["verify", "SOUND", "--head", "zz"], ["show", "SOUND", "--block"]])
+def test_a_mistake_takes_one_line_of_text_too(files, capsys, words):
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as ended:
+        main([files.get(word, word) for word in words])
+    told = capsys.readouterr().err
+    assert (ended.value.code, told.count("\n")) == (2, 1)
+    assert "--help" in told
+
+
+def test_the_command_is_named_wherever_it_stands(files, capsys):
+    _, view = run(capsys, "--json", "verify", files["SOUND"])
+    assert view["command"] == "verify"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+@pytest.mark.parametrize("words", [["--json"], []])
+def test_an_output_that_takes_nothing(files, words):
+    program = [sys.executable, "-m", "ledger", "verify", files["SOUND"], *words]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(program, stdout=full, stderr=subprocess.PIPE, cwd=ROOT, check=False)
+    assert done.returncode == 2
+    assert b"No space left" in done.stderr
+    assert done.stderr.count(b"\n") == 1

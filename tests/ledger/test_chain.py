@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ledger import merkle
-from ledger.blocks import Block
+from ledger.blocks import MAX_RECORDS, Block
 from ledger.chain import Chain
 from ledger.consensus.base import next_seed
 from ledger.faults import FaultCode, LedgerFault
@@ -340,6 +340,17 @@ def test_a_certificate_is_renewed(make_chain, roster):
     after = chain.state.window.weights()
     assert after[LAST] == 500_000 * 2 * (4 * 20 // 4)
     assert np.array_equal(after[:LAST], before[:LAST])
+
+
+def test_a_block_of_more_records_than_can_be_read_is_not_sealed(make_chain):
+    chain = make_chain(signing="none")
+    chain.seal([])
+    buyer, seller = (chain.roster.members[place].address for place in (FIRST, LAST))
+    trade = Draft(Kind.TRADE, ENO, 0, [1, buyer, seller, 1, 1])
+    with pytest.raises(LedgerFault, match="65537 records; a block holds at most 65536"):
+        chain.seal([trade] * (MAX_RECORDS + 1))
+    block = chain.seal([trade] * MAX_RECORDS)
+    assert Block.from_bytes(block.to_bytes()).records[-1] == block.records[-1]
 
 
 def test_a_counterparty_neither_writes_nor_produces():

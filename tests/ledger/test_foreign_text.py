@@ -1,5 +1,7 @@
 """A file from anywhere can't make the commands print a verdict of its own."""
 
+import sqlite3
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -33,3 +35,20 @@ def test_a_name_in_a_record_stays_inside_the_line_of_its_fault(roster, history, 
 def test_faults_and_differences_are_one_printable_line(one, two, three, four):
     assert str(Fault(FaultCode.CONTRACT, 1, one, 2, two)).isprintable()
     assert str(Difference(1, 2, one, two, three, four, one, two)).isprintable()
+
+
+def test_a_name_in_the_file_s_own_schema_stays_inside_the_error(finished, tmp_path, capsys):
+    path = tmp_path / "ledger.sqlite"
+    path.write_bytes(finished["none"][0].read_bytes())
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA writable_schema = ON")
+    row = "INSERT INTO sqlite_schema (type, name, tbl_name, rootpage, sql) VALUES ('table', ?, ?, 9999, 'create tabl')"
+    connection.execute(row, (VERDICT.decode(), VERDICT.decode()))
+    connection.commit()
+    connection.close()
+    for command in ("verify", "show"):
+        assert main([command, str(path)]) == 2
+        told = capsys.readouterr().err
+        assert told.count("\n") == 1
+        assert told.rstrip("\n").isprintable()
+        assert "sound: 197 blocks" in told

@@ -101,9 +101,16 @@ def test_certificates():
     assert [certificate.is_valid_at(height) for height in (9, 10, 20, 21)] == [False, True, True, False]
 
 
-@pytest.mark.parametrize(("position", "value"), [(2, 0), (2, 9), (4, 30), (6, 10**11)])
-def test_certificate_ranges(position, value):
-    body = [b"site", bytes(33), 3, 1, 10, 20, 5_000, bytes(64)]
+@pytest.mark.parametrize(
+    ("position", "value", "named"),
+    [
+        (1, bytes(33), "no point of the curve"), (1, b"\x02" + b"\xff" * 32, "no point of the curve"), (2, 0, "role 0"),
+        (2, 9, "role 9"), (4, 30, "validity 30..20"), (6, 10**11, "capacity"),
+    ],
+)  # fmt: skip
+def test_certificate_ranges(position, value, named):
+    body = [b"site", PrivateKey.from_int(12).public_key.format(), 3, 1, 10, 20, 5_000, bytes(64)]
+    assert Certificate.from_body(body).role is Role.PROSUMER
     body[position] = value
-    with pytest.raises(IdentityError):
+    with pytest.raises(IdentityError, match=named):
         Certificate.from_body(body)

@@ -2,6 +2,7 @@
 
 import copy
 import json
+from hashlib import sha256
 
 import pytest
 from hypothesis import given, settings
@@ -110,6 +111,16 @@ def test_anything_else_is_refused_cleanly(value):
         check_proof(value, bytes(32))
     with pytest.raises(CheckpointError):
         Checkpoint.from_view(value)
+
+
+@pytest.mark.parametrize("name", ["height", "time_s", "round", "nonce", "record_count"])
+def test_a_header_of_numbers_beyond_eight_bytes_is_no_header(finished, name):
+    blocks = blocks_of(finished["period"][0])
+    proof = prove(blocks, blocks[0].records[1].id)
+    raw = encode(tuple(blocks[0].header._replace(**{name: 2**70})))
+    alone = proof | {"block": raw.hex(), "main": raw.hex(), "head": raw.hex(), "history": []}
+    with pytest.raises(ProofError, match=f"header.{name} is no integer"):
+        check_proof(alone, sha256(raw).digest())
 
 
 def test_a_swapped_sender_certificate_and_chain_are_named(finished, make_chain):
