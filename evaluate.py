@@ -9,9 +9,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from envs.config import SettingsError, parse_overrides
+from envs.config import parse_overrides
 from envs.settings import CONFIG_ROOT, Scenario, load_scenario
-from evaluation.command import Parser, add_players, add_seeds, answered, policies_of, seeds_of, whole
+from evaluation.command import Parser, add_players, add_seeds, answered, folder, policies_of, ready, seeds_of, whole
 from evaluation.comparison import variants, write_comparison
 from evaluation.report import write_report
 from evaluation.runs import RunResult, plan_jobs, play_all
@@ -78,7 +78,7 @@ def parser() -> argparse.ArgumentParser:
         help="processes to play in (default 2); results do not depend on it",
     )
     made.add_argument(
-        "--out", type=Path, default=Path("results"), metavar="OUT", help="folder for the outputs (default results)"
+        "--out", type=folder, default=Path("results"), metavar="OUT", help="folder for the outputs (default results)"
     )
     return made
 
@@ -97,10 +97,7 @@ def evaluate(arguments: argparse.Namespace) -> Path:
     """
     scenarios, policies = _scenarios(arguments.scenarios, arguments.overrides), policies_of(arguments.policy)
     seeds = seeds_of(arguments)
-    try:
-        arguments.out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SettingsError(f"--out {arguments.out}: {error.strerror}: a folder to write to is needed") from None
+    ready(arguments.out)
     comparison, names, players = None, [scenario.name for scenario in scenarios], [policies] * len(scenarios)
     if arguments.compare is not None:
         comparison, scenarios, players, names = variants(scenarios, policies, arguments.compare)

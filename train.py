@@ -16,6 +16,7 @@ from agents.learning.curves import Row, draw_curve, read_curve, write_curve
 from agents.learning.settings import TrainingSettings, check_resumable, load_training
 from agents.policy import ROLES
 from envs.config import SettingsError, parse_overrides, validate
+from evaluation.command import Parser, folder, ready
 
 if TYPE_CHECKING:
     from agents.learning.rllib import Trainer
@@ -46,10 +47,10 @@ A resumed run goes on with new episodes; rllib/ holds pickles, so resume only wh
 def parse_args(arguments: list[str] | None) -> argparse.Namespace:
     """The command line."""
     raw = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser("train.py", description=DESCRIPTION, epilog=EPILOG, formatter_class=raw)
+    parser = Parser(prog="train.py", description=DESCRIPTION, epilog=EPILOG, formatter_class=raw)
     parser.add_argument("config", help="training settings: a YAML file, or a name under configs/training")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="replace a single setting")
-    parser.add_argument("--out", type=Path, metavar="FOLDER", help="where checkpoints go (default: checkpoints/NAME)")
+    parser.add_argument("--out", type=folder, metavar="FOLDER", help="where checkpoints go (default: checkpoints/NAME)")
     parser.add_argument("--resume", action="store_true", help="go on with the run in the --out folder")
     parser.add_argument("--overwrite", action="store_true", help="replace the run in the --out folder")
     return parser.parse_args(arguments)
@@ -95,14 +96,20 @@ def progress(row: Row, iterations: int) -> str:
 
 
 def save(trainer: Trainer, settings: TrainingSettings, out: Path, rows: list[Row]) -> None:
-    """Checkpoints of all learning roles, the trainer's state and the curve."""
-    out.mkdir(parents=True, exist_ok=True)
-    trainer.save(out / "rllib")
+    """Checkpoints of all learning roles, the trainer's state and the curve.
+
+    Raises:
+        SettingsError: the folder can no longer be written.
+    """
     iteration, periods = int(rows[-1]["iteration"]), int(rows[-1]["total_periods"])
-    for role, weights in trainer.weights().items():
-        save_policy(out / role, weights, role, settings, iteration, periods)
-    write_curve(out / "curve.csv", rows)
-    draw_curve(out / "curve.svg", rows, f"{settings.name}: {settings.game} game")
+    try:
+        trainer.save(out / "rllib")
+        for role, weights in trainer.weights().items():
+            save_policy(out / role, weights, role, settings, iteration, periods)
+        write_curve(out / "curve.csv", rows)
+        draw_curve(out / "curve.svg", rows, f"{settings.name}: {settings.game} game")
+    except OSError as error:
+        raise SettingsError(f"--out {out}: iteration {iteration} cannot be saved: {error}") from None
 
 
 def load_progress(settings: TrainingSettings, out: Path) -> list[Row]:
@@ -130,12 +137,18 @@ def stop_on_interrupt() -> list[int]:
 
 
 def prepare(out: Path, resume: bool, overwrite: bool) -> None:
-    """Never write over a run unless it is asked for."""
+    """Never write over a run unless it is asked for, and train only for a folder that can be written.
+
+    Raises:
+        SettingsError: a run is there, or the folder is none to write to.
+    """
     there = any(out.glob(f"*/{CARD}"))
     if resume and overwrite:
         raise SettingsError("--resume and --overwrite exclude each other")
     if there and not resume and not overwrite:
         raise SettingsError(f"{out}: holds a training run; --resume goes on with it, --overwrite replaces it")
+    if not resume or out.is_dir():  # what is to be resumed is there, or missed by name later
+        ready(out)
     if there and overwrite:
         for part in (*ROLES, "rllib"):
             shutil.rmtree(out / part, ignore_errors=True)

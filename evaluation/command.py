@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -36,6 +37,27 @@ def whole(least: int, most: int) -> type[int]:
             return super().__new__(cls, value)
 
     return Whole
+
+
+def folder(text: str) -> Path:
+    """An argparse type: where output goes; an empty word would be the working directory."""
+    if not text:
+        raise argparse.ArgumentTypeError("a folder to write to is needed")
+    return Path(text)
+
+
+def ready(out: Path) -> None:
+    """Make the folder of ``--out``, and try to write there before hours of work are done for it.
+
+    Raises:
+        SettingsError: it cannot be made, or nothing can be written to it.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out):
+            pass
+    except OSError as error:
+        raise SettingsError(f"--out {out}: {error.strerror}: a folder to write to is needed") from None
 
 
 def add_seeds(parser: argparse.ArgumentParser, default: int, what: str) -> None:

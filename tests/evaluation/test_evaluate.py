@@ -89,6 +89,7 @@ def test_a_setting_that_cannot_be_is_one_line_and_exit_code_2(words, names, tmp_
         ["--workers", "0"],
         ["--first-seed", "-1"],
         ["--game", "chess"],
+        ["--out", ""],
         ["--nonsense"],
     ],
 )

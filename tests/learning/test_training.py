@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import os
 import signal
 import subprocess
@@ -14,7 +15,9 @@ from ray.rllib.core.columns import Columns
 from ray.rllib.core.rl_module.multi_rl_module import MultiRLModule
 
 from agents.learning.checkpoints import load_policy
+from agents.learning.settings import load_training
 from agents.policy import ROLES, make_policies
+from envs.config import SettingsError
 from envs.energy_market_v0 import vector_env
 from envs.settings import Scenario
 
@@ -106,6 +109,33 @@ def test_a_mistake_is_one_line_and_exit_code_2(arguments: list[str], message: st
     captured = capsys.readouterr()
     assert message in captured.err
     assert captured.err.count("\n") == 1
+
+
+def test_a_folder_that_cannot_be_written_is_said_before_training(tmp_path: Path, monkeypatch, capsys) -> None:
+    import train as program
+
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setattr(program, "train", lambda *_: pytest.fail("trained for a folder that is none"))
+    for out in (tmp_path / "file", tmp_path / "file" / "below"):
+        assert program.main(["tiny", "--out", str(out)]) == 2
+        captured = capsys.readouterr()
+        assert f"--out {out}: " in captured.err
+        assert captured.err.count("\n") == 1
+    with pytest.raises(SystemExit) as stop:
+        program.main(["tiny", "--out", ""])
+    assert stop.value.code == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_save_that_fails_is_one_line(tmp_path: Path) -> None:
+    import train as program
+
+    class Full:
+        def save(self, folder: Path) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device", str(folder))
+
+    with pytest.raises(SettingsError, match=r"iteration 3 cannot be saved: .*No space left"):
+        program.save(Full(), load_training("tiny"), tmp_path, [{"iteration": 3.0, "total_periods": 9.0}])  # type: ignore[arg-type]
 
 
 def test_a_run_is_not_overwritten_unasked(trained: Path, capsys) -> None:
