@@ -13,6 +13,7 @@ from envs.config import parse_overrides
 from envs.settings import CONFIG_ROOT, Scenario, load_scenario
 from evaluation.command import Parser, add_players, add_seeds, answered, folder, policies_of, ready, seeds_of, whole
 from evaluation.comparison import variants, write_comparison
+from evaluation.kernels import say_compiling
 from evaluation.report import write_report
 from evaluation.runs import RunResult, plan_jobs, play_all
 from evaluation.study import Study, study_of, write_metrics
@@ -103,6 +104,7 @@ def evaluate(arguments: argparse.Namespace) -> Path:
         comparison, scenarios, players, names = variants(scenarios, policies, arguments.compare)
         policies = comparison.players(policies)
     jobs = plan_jobs(scenarios, players, seeds, arguments.game, arguments.out, arguments.allow_other_game, names)
+    say_compiling()
     done: dict[int, RunResult] = {}
     for index, result in tqdm(play_all(jobs, arguments.workers), total=len(jobs), desc="runs", unit="run"):
         done[index] = result

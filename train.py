@@ -17,6 +17,7 @@ from agents.learning.settings import TrainingSettings, check_resumable, load_tra
 from agents.policy import ROLES
 from envs.config import SettingsError, parse_overrides, validate
 from evaluation.command import Parser, folder, ready
+from evaluation.kernels import say_compiling
 
 if TYPE_CHECKING:
     from agents.learning.rllib import Trainer
@@ -69,6 +70,7 @@ def train(settings: TrainingSettings, out: Path, resume: bool) -> None:
     trainer = Trainer(settings, out / "rllib" if resume else None, stream=len(rows))
     learned = ", ".join(settings.policies.learned)
     print(f"learning: {learned}; {settings.game} game of {settings.scenario}; checkpoints go to {out}", flush=True)
+    say_compiling()
     try:
         for iteration in range(first, settings.iterations + 1):
             started = time.perf_counter()

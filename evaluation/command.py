@@ -13,6 +13,7 @@ from agents.policy import DEFAULT_RULES, ROLES
 from envs.config import SettingsError, parse_overrides
 from envs.energy_market_v0 import GAMES
 from envs.settings import Scenario, load_scenario
+from evaluation.kernels import say_compiling
 
 
 class Parser(argparse.ArgumentParser):
@@ -170,7 +171,8 @@ def study_command(
     asked = made.parse_args(words)
 
     def work() -> None:
-        text = study(scenario_of(asked), policies_of(asked.policy), seeds_of(asked), asked.game)
-        print_or_write(text, asked.out)
+        scenario, policies = scenario_of(asked), policies_of(asked.policy)
+        say_compiling()
+        print_or_write(study(scenario, policies, seeds_of(asked), asked.game), asked.out)
 
     return answered(prog, work)

@@ -11,6 +11,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from tqdm import tqdm
+
 from envs.phases.trigger import BASELINES
 from envs.settings import Scenario, load_scenario
 from envs.types import CAUSES
@@ -59,10 +61,11 @@ def by_method(
     scenario: Scenario, policies: Mapping[str, str], seeds: Sequence[int], game: str = "staged"
 ) -> dict[str, list[Day]]:
     """Baseline method → the day of each seed with its twins."""
-    played = {}
-    for method in BASELINES:
+    played: dict[str, list[Day]] = {method: [] for method in BASELINES}
+    days = [(method, seed) for method in BASELINES for seed in seeds]
+    for method, seed in tqdm(days, desc=f"days with twins, {policies['prosumer']}", unit="day"):
         changed = load_scenario(scenario, {"market": {"baseline": method}})
-        played[method] = [play_day(changed, policies, seed, game) for seed in seeds]
+        played[method].append(play_day(changed, policies, seed, game))
     return played
 
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+from tqdm import tqdm
 
 from agents.policy import make_policies
 from envs.core import Core
@@ -150,6 +151,7 @@ def study(scenario: Scenario, policies: Mapping[str, str], seeds: Sequence[int],
         if (market, scale) not in known:
             chosen = policies if market else {**policies, "eno": "idle"}
             known[market, scale] = outcome(scenario, chosen, seeds, scale, game)
+            bar.update()
         return known[market, scale]
 
     world = build_world(scenario)
@@ -160,15 +162,19 @@ def study(scenario: Scenario, policies: Mapping[str, str], seeds: Sequence[int],
         "| criterion | without (kWp) | with the market (kWp) | given up there (%) | cost to the operator (¤ a day) |",
         "| --- | ---: | ---: | ---: | ---: |",
     ]
-    for criterion in CRITERIA:
-        without = capacity(lambda scale: played(scale, False), criterion)
-        market = capacity(lambda scale: played(scale, True), criterion)
-        given_up, cost = "–", "–"
-        if market.hosted is not None:
-            given_up = number(100.0 * market.hosted.given_up, "%")
-            cost = number(played(market.scale, False).balance - market.hosted.balance, "¤")
-        lines.append(f"| {criterion.name} | {_size(without)} | {_size(market)} | {given_up} | {cost} |")
-    return "\n".join(lines)
+    with tqdm(desc="sizes played", unit="size") as bar:  # how many the search needs is not known before
+        return "\n".join([*lines, *(_line(criterion, played) for criterion in CRITERIA)])
+
+
+def _line(criterion: Criterion, played: Callable[[float, bool], Outcome]) -> str:
+    """A criterion's line; ``played`` gives the outcome at a scale, with the market or without."""
+    without = capacity(lambda scale: played(scale, False), criterion)
+    market = capacity(lambda scale: played(scale, True), criterion)
+    given_up, cost = "–", "–"
+    if market.hosted is not None:
+        given_up = number(100.0 * market.hosted.given_up, "%")
+        cost = number(played(market.scale, False).balance - market.hosted.balance, "¤")
+    return f"| {criterion.name} | {_size(without)} | {_size(market)} | {given_up} | {cost} |"
 
 
 def main(words: Sequence[str] | None = None) -> int:

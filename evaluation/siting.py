@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from tqdm import tqdm
 
 from envs import draws
 from envs.config import SettingsError
@@ -69,7 +70,7 @@ class Day:
 def by_bus(day: Day, buses: Ints) -> Floats:
     """(buses,) kWp that each of these buses can host alone; at most LARGEST_KWP."""
     good, bad = np.zeros(len(buses)), np.full(len(buses), LARGEST_KWP)
-    for _ in range(HALVINGS):
+    for _ in tqdm(range(HALVINGS), desc="bus by bus", unit="halving"):
         middle = 0.5 * (good + bad)
         kwp = np.zeros((len(buses), day.p_kw.shape[1]))
         kwp[np.arange(len(buses)), buses] = middle
@@ -85,12 +86,14 @@ def at_random(day: Day, site_bus: Ints, plant_kwp: float, count: int, first_seed
     drawn = np.empty((count, MOST_EACH * sites))
     draws.uniforms(seeds, np.zeros(count, np.int64), 0, draws.PLACEMENT, drawn)
     bus = site_bus[(drawn * sites).astype(np.int64)]
-    for k in range(bus.shape[1]):
-        kwp[going, bus[going, k]] += plant_kwp
-        going = going[day.hosted(kwp[going])]
-        plants[going] += 1
-        if not len(going):
-            break
+    with tqdm(total=count, desc="at random", unit="draw") as bar:
+        for k in range(bus.shape[1]):
+            kwp[going, bus[going, k]] += plant_kwp
+            going = going[day.hosted(kwp[going])]
+            plants[going] += 1
+            bar.update(count - len(going) - bar.n)
+            if not len(going):
+                break
     return plants
 
 

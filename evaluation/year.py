@@ -37,6 +37,7 @@ from evaluation.command import (
 from evaluation.days import COUNTS, Audited, Counts, audit_day, play_days
 from evaluation.figures.style import picture_kind
 from evaluation.figures.year import MONTHS, month_of, write_picture
+from evaluation.kernels import say_compiling
 from evaluation.measures.base import kwh
 from evaluation.words import number
 
@@ -74,6 +75,7 @@ def play_year(
     parts = [chosen[k : k + BATCH] for k in range(0, len(chosen), BATCH)]
     batch = partial(play_days, scenario, policies, game, first_seed)
     audit = partial(audit_day, scenario, policies, game, first_seed)
+    say_compiling()
     found: dict[int, Any] = {}
     work = [partial(batch, part) for part in parts] + [partial(audit, day) for day in audits]
     for k, result in tqdm(_spread(work, workers), total=len(work), desc="batches and audits", unit="job"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -149,3 +150,42 @@ def test_a_checkpoint_of_the_other_game_is_refused_unless_asked_for(tmp_path, ca
     assert evaluate.main([*words, "--game", "simultaneous"]) == 0
     assert evaluate.main([*words, "--game", "staged", "--allow-other-game"]) == 0
     assert (tmp_path / "out" / "report.html").is_file()
+
+
+def test_who_waits_for_the_compiler_is_told(tmp_path, monkeypatch, capsys):
+    """An index on disk that is as new as its source; numba says where, so NUMBA_CACHE_DIR counts."""
+    from types import SimpleNamespace
+
+    from evaluation import kernels
+
+    source = tmp_path / "settle.py"
+    source.write_text("def amount_of(wh, price):\n    return wh * price\n")
+    names = {}
+    exec(compile(source.read_text(), str(source), "exec"), names)
+    stats = SimpleNamespace(cache_path=str(tmp_path / "elsewhere"))
+    kernel = SimpleNamespace(py_func=names["amount_of"], __name__="amount_of", stats=stats)
+    assert not kernels.compiled(kernel)
+    index = tmp_path / "elsewhere" / f"settle.amount_of-1.py3{sys.version_info.minor}.nbi"
+    index.parent.mkdir()
+    index.write_bytes(b"")
+    assert kernels.compiled(kernel)
+    os.utime(index, (0, 0))
+    assert not kernels.compiled(kernel)
+    assert kernels.compiled(names["amount_of"])  # plain Python: nothing to compile
+    monkeypatch.setattr(kernels, "compiled", lambda: False)
+    kernels.say_compiling()
+    assert capsys.readouterr().err == kernels.COMPILING + "\n"
+
+
+def test_numba_keeps_kernels_where_it_is_looked_for(tmp_path):
+    """In a folder of its own, nothing compiled; after the first call the kernel is there."""
+    call = "from evaluation.kernels import compiled, amount_of as f; print(compiled(), f(1500, 200_000), compiled())"
+    done = subprocess.run(
+        [sys.executable, "-c", call],
+        cwd=ROOT,
+        env={**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )  # fmt: skip
+    assert done.stdout.split() == ["False", "300000", "True"]

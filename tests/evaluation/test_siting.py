@@ -45,7 +45,9 @@ def test_random_placement_stops_at_the_first_broken_limit(six):
 
 def test_the_command_prints_both_tables_and_refuses_what_cannot_be(capsys):
     assert siting.main(["six_node", "--draws", "5", "--plant-kwp", "10"]) == 0
-    text = capsys.readouterr().out
+    text, told = capsys.readouterr()
+    assert "24/24" in told  # halvings
+    assert "5/5" in told  # draws
     assert "| bus | sites |" in text
     assert text.count("| over 10\u202f000 |") == 1  # the bus at the upper grid
     assert "Plants of 10 kWp on random sites, 5 draws:" in text
