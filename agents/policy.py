@@ -133,6 +133,9 @@ def _policy(scenario: Scenario, role: str, name: str) -> Policy:
         from agents.learning.checkpoints import load_policy
 
         return load_policy(Path(name), scenario, role)
+    if len(Path(name).parts) > 1:
+        fault = "is no folder" if Path(name).exists() else "no such folder"
+        raise SettingsError(f"--policy {role} = {name!r}: {fault} (allowed: a checkpoint's folder, or a rule's name)")
     return rule_policy(scenario, role, name)
 
 

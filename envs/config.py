@@ -119,6 +119,23 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+def config_file(config: str | Path, room: Path) -> Path:
+    """The YAML file of a path, or of a bare name in the folder ``room``.
+
+    Raises:
+        SettingsError: a folder, a file of another kind, or a path without a suffix to no file.
+    """
+    path = Path(config)
+    if path.suffix in (".yaml", ".yml"):
+        return path
+    named = room / f"{path}.yaml"
+    if named.is_file() or not (path.exists() or len(path.parts) > 1):
+        return named
+    fault = "is a folder" if path.is_dir() else "is no .yaml file" if path.is_file() else "no such file"
+    names = ", ".join(sorted(file.stem for file in room.glob("*.yaml")))
+    raise SettingsError(f"{path}: {fault} (allowed: a .yaml file, or a name under configs/{room.name}: {names})")
+
+
 def read_yaml(path: str | Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
     """Read a YAML mapping; ``extends: other.yaml`` starts from another file of the same folder.
 
@@ -132,6 +149,8 @@ def read_yaml(path: str | Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
     path = Path(path)
     if path.resolve() in above:
         raise SettingsError(f"{path}: extends itself, by way of {len(above)} file(s)")
+    if path.is_dir():
+        raise SettingsError(f"{path}: is a folder, not a .yaml file")
     if not path.is_file():
         near = sorted(p.name for p in path.parent.glob("*.yaml")) if path.parent.is_dir() else []
         raise SettingsError(f"{path}: no such file" + (f" (there are: {', '.join(near)})" if near else ""))

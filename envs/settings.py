@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from envs.appliance_settings import HeatPumpSettings, VehicleSettings
-from envs.config import Fraction, NotNegative, Positive, Price, Section, merge, read_yaml, validate
+from envs.config import Fraction, NotNegative, Positive, Price, Section, config_file, merge, read_yaml, validate
 
 CONFIG_ROOT = Path(__file__).resolve().parent.parent / "configs"
 
@@ -330,9 +330,7 @@ def load_scenario(
         return changed
     if isinstance(config, Mapping):
         return validate(Scenario, merge(config, overrides or {}), "settings")
-    path = Path(config) if config is not None else CONFIG_ROOT / "scenarios" / "rural_day.yaml"
-    if path.suffix not in (".yaml", ".yml"):
-        path = CONFIG_ROOT / "scenarios" / f"{path}.yaml"
+    path = config_file("rural_day" if config is None else config, CONFIG_ROOT / "scenarios")
     values = merge(read_yaml(path), overrides or {})
     values.setdefault("name", path.stem)
     scenario = validate(Scenario, values, str(path))

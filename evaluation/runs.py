@@ -17,7 +17,7 @@ import numpy as np
 
 from agents.learning.checkpoints import require_game
 from agents.mixture import Mixture
-from agents.policy import make_policies, players_text
+from agents.policy import Policy, make_policies, players_text
 from envs.config import SettingsError
 from envs.core import Core
 from envs.records import event_id
@@ -226,7 +226,7 @@ def plan_jobs(
         seen.add(slug)
         agents = Core(build_world(scenario)).agents
         for role, policy in make_policies(scenario, chosen).items():
-            require_game(policy, game, allow_other_game)
+            _require_game(policy, game, allow_other_game)
             if isinstance(policy, Mixture):
                 policy.require_agents(agents[role])
         for seed in seeds:
@@ -234,6 +234,15 @@ def plan_jobs(
             ledger = out / "ledgers" / f"{slug}_seed{seed}.sqlite" if keeps else None
             jobs.append(Job(scenario, dict(chosen), seed, game, ledger, name))
     return jobs
+
+
+def _require_game(policy: Policy, game: str, allow: bool) -> None:
+    """As the checkpoints' own check, with what the command line offers instead."""
+    try:
+        require_game(policy, game, allow)
+    except SettingsError as error:
+        trained = getattr(policy, "game", game)
+        raise SettingsError(f"{error}: use --game {trained}, or --allow-other-game") from None
 
 
 def play_all(jobs: Sequence[Job], workers: int) -> Iterator[tuple[int, RunResult]]:

@@ -91,6 +91,8 @@ class Checkpoint:
         """The checkpoint in a JSON file; CheckpointError where it holds none, OSError where it cannot be read."""
         try:
             view = json.loads(Path(path).read_bytes())
+        except (FileNotFoundError, IsADirectoryError) as error:
+            raise CheckpointError(f"{path} is no file") from error
         except (ValueError, RecursionError) as error:
             raise CheckpointError(f"{path} is no JSON") from error
         return cls.from_view(view)

@@ -46,6 +46,8 @@ def read_json(path: str, schema: str) -> Any:
     """What a file holds as JSON; StoreError where it holds none."""
     try:
         return json.loads(Path(path).read_bytes())
+    except (FileNotFoundError, IsADirectoryError) as error:
+        raise StoreError(f"{path} is no file") from error
     except (ValueError, RecursionError) as error:
         raise StoreError(f"{path} is no {schema_name(schema)}: {type(error).__name__}") from error
 

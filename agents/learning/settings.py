@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from agents.policy import ROLES, make_policies
-from envs.config import Section, SettingsError, merge, read_yaml, validate
+from envs.config import Section, SettingsError, config_file, merge, read_yaml, validate
 from envs.settings import CONFIG_ROOT, Fraction, NotNegative, Positive, Scenario, load_scenario
 
 LEARN = "learn"
@@ -85,9 +85,7 @@ def load_training(config: str | Path, overrides: Mapping[str, Any] | None = None
         SettingsError: one line naming file, key, value and what is allowed; the scenario and the policies that do not
             learn are checked too.
     """
-    path = Path(config)
-    if path.suffix not in (".yaml", ".yml"):
-        path = CONFIG_ROOT / "training" / f"{path}.yaml"
+    path = config_file(config, CONFIG_ROOT / "training")
     values = merge(read_yaml(path), overrides or {})
     values.setdefault("name", path.stem)
     settings = validate(TrainingSettings, values, str(path))

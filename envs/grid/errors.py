@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+FEW = 20  # names that one line can list
+
 
 class GridError(ValueError):
     """A grid that is unknown, or that the feeder model cannot hold; the message says why and what is
@@ -12,8 +14,10 @@ class GridError(ValueError):
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> GridError:
-    """A `GridError` for a name that does not exist, with the closest names that do."""
+    """A `GridError` for a name that does not exist, with the closest names that do, or all where they are few."""
     names = sorted(known)
-    close = difflib.get_close_matches(name, names, n=5, cutoff=0.5)
-    hint = f"did you mean {', '.join(close)}?" if close else f"allowed: {', '.join(names[:40])}"
-    return GridError(f"unknown {kind} {name!r}; {hint}")
+    close = difflib.get_close_matches(name, names, n=5, cutoff=0.6)
+    hints = [f"did you mean {', '.join(close)}?"] if close else []
+    if not close or len(names) <= FEW:
+        hints.append(f"allowed: {', '.join(names[:40])}")
+    return GridError(f"unknown {kind} {name!r}; {' '.join(hints)}")

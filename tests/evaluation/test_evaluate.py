@@ -63,6 +63,12 @@ def test_policies_and_games_change_the_run(tmp_path):
     ("words", "names"),
     [
         (["no_such_scenario"], "no_such_scenario.yaml: no such file"),
+        (["configs/scenarios"], "configs/scenarios: is a folder (allowed: a .yaml file, or a name under"),
+        (["README.md"], "README.md: is no .yaml file"),
+        (["configs/scenarios/tiny"], "configs/scenarios/tiny: no such file (allowed: a .yaml file"),
+        (["tiny", "--policy", "eno=checkpoints/nope"], "eno = 'checkpoints/nope': no such folder"),
+        (["tiny", "--policy", "eno=configs/../README.md"], "is no folder"),
+        (["tiny", "--set", "grid.net=case:nope"], "allowed: ring, six_node, ties33, tiny"),
         (["tiny", "--set", "market.feed_in=-1"], "market.feed_in"),
         (["tiny", "--set", "market.fed_in=1"], "did you mean feed_in?"),
         (["tiny", "--set", "nonsense"], "--set"),
@@ -146,7 +152,9 @@ def test_a_checkpoint_of_the_other_game_is_refused_unless_asked_for(tmp_path, ca
     words = ["configs/scenarios/tiny.yaml", "--seeds", "1", "--policy", f"prosumer={tmp_path / 'run'}"]
     words += ["--set", "calendar.periods=4", "--out", str(tmp_path / "out")]
     assert evaluate.main([*words, "--game", "staged"]) == 2
-    assert "trained on the simultaneous game" in capsys.readouterr().err
+    refusal = capsys.readouterr().err
+    assert "trained on the simultaneous game" in refusal
+    assert "use --game simultaneous, or --allow-other-game" in refusal
     assert evaluate.main([*words, "--game", "simultaneous"]) == 0
     assert evaluate.main([*words, "--game", "staged", "--allow-other-game"]) == 0
     assert (tmp_path / "out" / "report.html").is_file()

@@ -79,7 +79,8 @@ def test_tiny_gets_a_tree_layout(tiny: Feeder) -> None:
         ("pandapower:case33bv", "case33bw"),
         ("pandapower:case118", "gen elements"),
         ("pandapower:mv_oberrhein", "2 external grids"),
-        ("case:tinny", "tiny"),
+        ("case:tinny", r"did you mean tiny\? allowed: "),
+        ("case:nope", "unknown case 'nope'; allowed: .*six_node, .*tiny"),
         ("case:../tiny", "unknown case"),
     ],
 )

@@ -190,6 +190,12 @@ def test_a_checkpoint_anchors_a_proof(finished, roster, tmp_path, capsys):
         anchor.write_text(broken)
         assert main([*command, roster.authority.public_key.hex()]) == 2
         assert capsys.readouterr().err.count("\n") == 1
+    for missing in (
+        ["check-proof", str(tmp_path), "--head", "00" * 32],
+        [*command[:3], "nope.json", *command[4:], "02" * 33],
+    ):
+        assert main(missing) == 2
+        assert capsys.readouterr().err.endswith("is no file\n")
     with pytest.raises(SystemExit, match="2"):
         main(command[:4])
     with pytest.raises(SystemExit, match="2"):
