@@ -1,4 +1,4 @@
-"""`python -m envs [SCENARIO]`: the action and observation tables of a scenario, as Markdown."""
+"""`python -m envs [SCENARIO]`: the action and observation tables and the rewards of a scenario, as Markdown."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from envs.columns import Column
 from envs.config import SettingsError
 from envs.energy_market_v0 import tables
 from envs.resources.site import RESOURCES
+from envs.settings import Scenario, load_scenario
 from envs.types import DOWN, UP
 
 SETTLED = " (in the payments already)"
@@ -16,6 +17,26 @@ HEAD = """# Action and observation spaces
 
 Made by `python -m envs {name}`; the same tables come from `energy_market_v0.tables("{name}")`. Every action is a
 float32 box [-1, 1]; a column maps it linearly to its range. Observations are float32, normalised, clipped to ±10.
+"""
+REWARDS = """A reward is what the period was worth to an agent, in the step in which its energy flows. Transfers are
+everything received less everything paid, as the ledger has them a block or two later: over all accounts they are zero.
+
+| role | reward of a period | scale |
+| --- | --- | ---: |
+| prosumer | (transfers − own costs) / `reward.prosumer_scale` | {prosumer_scale:g} ¤ |
+| aggregator | transfers / `reward.aggregator_scale` | {aggregator_scale:g} ¤ |
+| eno | (transfers − penalty) / `reward.eno_scale` | {eno_scale:g} ¤ |
+
+- Own costs: those of the table above that the payments do not have.
+- Penalty, as lived: `reward.voltage_penalty` ({voltage_penalty:g} ¤) for each pu·h beyond the planning band, summed
+  over buses; `reward.overload_penalty` ({overload_penalty:g} ¤) for each hour × loading beyond `grid.loading_limit`,
+  summed over branches. What only a last resort averted counts `reward.averted_share` ({averted_share:g}) of that.
+- The last period settles what outlives the episode, in the prosumers' rewards alone: Wh that put-off charging and
+  heating still need, and that bring a battery back to its first charge, cost `market.retail` + `market.network_charge`;
+  what a battery holds beyond its first charge is worth `market.feed_in`.
+
+So rewards are of order 1 or less in every step but the last, where a battery of some kWh that was left empty costs
+several times as much.
 """
 
 
@@ -42,14 +63,20 @@ def _resources() -> list[str]:
     return lines
 
 
+def _rewards(scenario: Scenario) -> str:
+    """The reward of each role, with the scenario's scales."""
+    return REWARDS.format(**scenario.reward.model_dump())
+
+
 def markdown(name: str) -> str:
     """The whole page for a scenario."""
-    found = tables(name)
+    scenario = load_scenario(name)
+    found = tables(scenario)
     lines = [HEAD.format(name=name)]
     for role in ROLES:
         for kind, title in (("actions", "acts"), ("observations", "sees")):
             lines += [f"## {role} {title}", "", *_table(found[kind][role]), ""]
-    lines += ["## What resources declare", "", *_resources(), ""]
+    lines += ["## What resources declare", "", *_resources(), "", "## Rewards", "", _rewards(scenario)]
     return "\n".join(lines)
 
 
