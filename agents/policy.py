@@ -7,7 +7,8 @@ tables. Arrays have any leading axes, so one world and a batch run the same rule
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Protocol
@@ -40,7 +41,10 @@ class Policy(Protocol):
 
 
 class View:
-    """An observation by column names, and the action under construction (idle until set)."""
+    """An observation by column names, and the action under construction (idle until set).
+
+    ``by`` says whose it is, for the error about a column that is not there.
+    """
 
     def __init__(
         self,
@@ -50,7 +54,9 @@ class View:
         columns: list[Column],
         rng: np.random.Generator,
         memory: dict[str, Floats],
+        by: str = "a rule",
     ) -> None:
+        self._by = by
         self.scenario = scenario
         self.market = scenario.market
         self.rng = rng
@@ -64,16 +70,32 @@ class View:
         self.values[:] = low + (idle + 1.0) * 0.5 * (high - low)
 
     def __getitem__(self, name: str) -> Floats:
-        """Observation column, shape (…, agents)."""
-        return self._observations[..., self._see[name]]
+        """Observation column, shape (…, agents). SettingsError where the role sees none of that name."""
+        try:
+            return self._observations[..., self._see[name]]
+        except KeyError:
+            raise _no_column(f"{self._by} sees", name, self._see) from None
 
     def price(self, name: str) -> Floats:
         """A price column in micro-currency per kWh (prices are observed in units of the retail price)."""
         return self[name] * self.market.retail
 
     def __setitem__(self, name: str, value: Floats | float) -> None:
-        """Set an action column, in the unit of the table; clipped to its range on encoding."""
-        self.values[..., self._tell[name]] = value
+        """Set an action column, in the unit of the table; clipped to its range on encoding. SettingsError where the
+        role acts by none of that name.
+        """
+        try:
+            column = self._tell[name]
+        except KeyError:
+            raise _no_column(f"{self._by} sets", name, self._tell) from None
+        self.values[..., column] = value
+
+
+def _no_column(what: str, name: str, columns: Iterable[str]) -> SettingsError:
+    there = list(columns)
+    near = difflib.get_close_matches(str(name), there, n=1)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    return SettingsError(f"{what} no column {name!r}{hint} (allowed: {', '.join(there)})")
 
 
 class RulePolicy:
@@ -81,6 +103,7 @@ class RulePolicy:
 
     def __init__(self, scenario: Scenario, role: str, rule: ModuleType) -> None:
         self.scenario, self.role = scenario, role
+        self._name = f"rules/{Path(str(rule.__file__)).name}: {role}"
         self._function = getattr(rule, role)
         self._see = {column.name: k for k, column in enumerate(observation_tables(scenario)[role])}
         self._columns = action_tables(scenario)[role]
@@ -94,7 +117,7 @@ class RulePolicy:
 
     def act(self, observations: F32) -> F32:
         """Run the rule on (…, agents, F)."""
-        view = View(self.scenario, observations, self._see, self._columns, self._rng, self._memory)
+        view = View(self.scenario, observations, self._see, self._columns, self._rng, self._memory, self._name)
         self._function(view)
         return encode(self._columns, view.values)
 

@@ -18,7 +18,7 @@ from envs.config import parse_overrides
 from envs.generate import follow_plans, generate
 from envs.mechanisms import mechanisms_of
 from envs.money import LAST_RESORT
-from envs.phases.clear import orders_of, tariffs_of
+from envs.phases.clear import trade
 from envs.phases.deliver import enter_events, flow_of
 from envs.phases.route import share_losses
 from envs.phases.safe import promise
@@ -278,7 +278,7 @@ class Market:
             state.schedule_w = forecast_w[:, :HORIZON] + (state.battery_w - state.appliance_w)[:, TWIN, :HORIZON]
         state.operator_net_w[:, :HORIZON] = estimate_w
         quotes = reader.quotes(block, forecast_w)
-        trades = self.mechanisms.trading.clear(orders_of(quotes), tariffs_of(world))
+        trades = trade(world, quotes, self.mechanisms)
         yield self._execution(self.trading, _TRADED, self.scribe.trades(0, state.period, trades))
         stage = open_period(world, state, self.last_period)
         reader.hear(block, state.period, stage)

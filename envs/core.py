@@ -15,7 +15,7 @@ from envs.actions import action_tables, decode
 from envs.generate import generate
 from envs.mechanisms import Mechanisms, mechanisms_of
 from envs.phases import quote as speak
-from envs.phases.clear import orders_of, tariffs_of
+from envs.phases.clear import trade
 from envs.phases.deliver import deliver, enter_events
 from envs.phases.outlook import look_ahead
 from envs.phases.route import share_losses
@@ -99,7 +99,7 @@ class Core:
         quotes = speak.quote(world, state, stage, self._decoded("prosumer", action))
         behaviour.corrupt_quotes(rules, state, quotes)
         speak.file(quotes)
-        trades: Trades = rules.trading.clear(orders_of(quotes), tariffs_of(world))
+        trades = trade(world, quotes, rules)
         plan = self.promise(world, state, stage, quotes, rules)
         joined = plan.member != state.aggregator
         state.aggregator = plan.member.copy()

@@ -7,7 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from envs.types import GRID, PPM, Bools, Floats, Ints, Offers, Orders, Quotes, Stage, State, Tariffs
+from envs.config import SettingsError
+from envs.mechanisms import Mechanisms
+from envs.types import GRID, PPM, Bools, Floats, Ints, Offers, Orders, Quotes, Stage, State, Tariffs, Trades
 from envs.world import World
 
 
@@ -29,6 +31,22 @@ def tariffs_of(world: World) -> Tariffs:
     """Tariffs outside the peers' market."""
     market = world.scenario.market
     return Tariffs(market.feed_in, market.retail, market.reference_price == "volume_weighted")
+
+
+def trade(world: World, quotes: Quotes, rules: Mechanisms) -> Trades:
+    """Who trades with whom in the peers' market.
+
+    Raises:
+        SettingsError: the trading mechanism answers with something else than Trades.
+    """
+    trades = rules.trading.clear(orders_of(quotes), tariffs_of(world))
+    if not isinstance(trades, Trades):
+        scenario = world.scenario
+        raise SettingsError(
+            f"{scenario.source}: market.trading = {scenario.market.trading!r}: clear() returned a"
+            f" {type(trades).__name__} (allowed: envs.types.Trades)"
+        )
+    return trades
 
 
 @njit(cache=True)

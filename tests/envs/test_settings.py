@@ -157,6 +157,18 @@ def test_a_broken_plug_in_is_one_line(tmp_path, text, words):
     assert "\n" not in str(error.value)
 
 
+def test_a_mechanism_that_clears_nothing_is_one_line(tmp_path):
+    from tests.envs.play import OFF, by_rules, core_of, episode
+
+    (tmp_path / "market").mkdir()
+    (tmp_path / "market" / "forgetful.py").write_text("def clear(orders, tariffs):\n    pass\n")
+    core = core_of("tiny", {**OFF, "plugins": [str(tmp_path)], "market": {"trading": "forgetful"}})
+    with pytest.raises(
+        SettingsError, match=r"tiny\.yaml: market\.trading = 'forgetful': clear\(\) returned a NoneType"
+    ):
+        episode(core, by_rules(core))
+
+
 def test_a_plug_in_may_import_its_function(tmp_path):
     from envs.mechanisms import mechanisms_of
 

@@ -1,11 +1,15 @@
 """Incentives: what each role earns by each rule while the others play the defaults; and what single rules do."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from agents.policy import rule_policy
 from envs import plugins
 from envs.actions import action_tables
+from envs.config import SettingsError
 from envs.games.procurement import Procurement
 from envs.settings import load_scenario
 from envs.sights import observation_tables
@@ -163,3 +167,38 @@ def test_every_mechanism_plays_in_the_environment(trading):
         assert np.all(bought <= np.maximum(-quantity, 0))
         if trading in ("mid_market", "second_price", "stackelberg", "uniform_price"):
             assert len(set(price.tolist())) <= 1
+
+
+def own_rule(folder: Path, text: str):
+    """A core of the tiny scenario and the prosumers' choice of a rule that was written outside the repository."""
+    (folder / "rules").mkdir()
+    (folder / "rules" / "mine.py").write_text(text)
+    core = core_of("tiny", {**OFF, "plugins": [str(folder)]}, cycles=2)
+    return core, {"prosumer": "mine"}
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ('view["nosuch"] = 1.0', "rules/mine.py: prosumer sets no column 'nosuch' (allowed: opening_price, "),
+        ('view["quantiti"] = 1.0', "sets no column 'quantiti'; did you mean quantity? (allowed: "),
+        ('view["charg"]', "rules/mine.py: prosumer sees no column 'charg'; did you mean charge? (allowed: announced, "),
+        ('view.price("quantity")', "prosumer sees no column 'quantity'"),
+    ],
+)
+def test_a_column_that_is_not_there_is_one_line(tmp_path, line, says):
+    core, choice = own_rule(tmp_path, f"def prosumer(view):\n    {line}\n")
+    with pytest.raises(SettingsError) as error:
+        episode(core, by_rules(core, choice))
+    assert says in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_the_guides_rule_plays_and_sells(tmp_path):
+    guide = (Path(__file__).resolve().parents[2] / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    (text,) = (block for block in re.findall(r"```python\n(.*?)```", guide, re.DOTALL) if "def prosumer" in block)
+    core, choice = own_rule(tmp_path, text)
+    market = core.world.scenario.market
+    for trace in episode(core, by_rules(core, choice)):
+        assert set(np.unique(trace.quotes.limit_price)) <= {(market.retail + market.feed_in) // 2, market.retail}
+        assert trace.quotes.quantity_wh.any()
