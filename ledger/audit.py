@@ -189,7 +189,7 @@ def audit_height(sealed: Sealed, executor: Executor) -> tuple[int, Difference] |
     except Impossible as lack:
         detail = (lack.contract, lack.kind.name, "records", lack.recorded, lack.needed)
         found.append((end, Difference(height, None, *detail)))
-    except (ValueError, OverflowError) as error:  # numbers that no honest run of these rules can hold
+    except (ValueError, ArithmeticError) as error:  # numbers that no honest run of these rules can hold
         found.append((end, Difference(height, None, "execution", "block", "numbers", "not executable", str(error))))
     return min(found, key=lambda each: each[0], default=None)
 

@@ -2,7 +2,9 @@
 
 What the nodes agree on is what is held against the limits. In rounds these are the kernel's voltages to the last bit;
 with delays they lie within `AGREED_PU` of them, or the run ends with an error: a check that contradicts the power flow
-must not decide anything.
+must not decide anything. What only one of the two solves is no contradiction: near the nose of the curve the kernel
+stops at its last round, and nodes without rounds may settle a little beyond it, or not at all. Such a period counts as
+one without a solution.
 """
 
 from __future__ import annotations
@@ -55,25 +57,24 @@ def check_by_messages(
             expect(desk, promise, b, h)
             found = nodes.talk(limits, desk, b, int(turn[b]) * HORIZON + h)
             solved = solve_sites(limits, desk)
-            check.apart_pu[b] = max(check.apart_pu[b], _distance_pu(found, solved, desk))
-            desk.voltage[:], desk.current[:] = found.voltage, found.current
-            if limits.reactive == Q_OF_U:
-                desk.given_var[:] = found.given_var
-            measure(limits, desk)
+            if solved and found.converged:
+                check.apart_pu[b] = max(check.apart_pu[b], _distance_pu(found, desk))
+            if solved:  # else the desk shows what a power flow without a solution leaves
+                desk.voltage[:], desk.current[:] = found.voltage, found.current
+                if limits.reactive == Q_OF_U:
+                    desk.given_var[:] = found.given_var
+                measure(limits, desk)
             check.talk[b] += (found.rounds, found.messages, found.ticks)
-            judge(limits, desk, found.converged, promise, b, h, True, first[b], rows, check)
+            judge(limits, desk, solved and found.converged, promise, b, h, True, first[b], rows, check)
 
 
-def _distance_pu(found: Exchange, solved: bool, desk: Desk) -> float:
-    """Largest distance between a voltage of the exchange and of the kernel.
+def _distance_pu(found: Exchange, desk: Desk) -> float:
+    """Largest distance between a voltage of the exchange and of the kernel, both solutions.
 
     Raises:
-        ArithmeticError: it is above `AGREED_PU`, or the nodes settled where the kernel finds no solution. Nodes that
-            do not settle are no contradiction: what they cannot check is unsafe.
+        ArithmeticError: it is above `AGREED_PU`.
     """
-    if not found.converged:
-        return 0.0
-    apart_pu = float(np.abs(found.voltage - desk.voltage).max()) if solved else np.inf
+    apart_pu = float(np.abs(found.voltage - desk.voltage).max())
     if apart_pu > AGREED_PU:
         raise ArithmeticError(f"the nodes' exchange and the power flow are {apart_pu} pu apart; {AGREED_PU} is allowed")
     return apart_pu

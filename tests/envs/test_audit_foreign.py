@@ -64,3 +64,20 @@ def test_an_altered_record_gets_a_verdict(rows, data):
         assert report.difference is None
     elif report.difference is not None:
         assert str(report.difference).isprintable()
+
+
+@pytest.mark.parametrize("error", [ArithmeticError, ZeroDivisionError, OverflowError, ValueError])
+def test_figures_that_end_the_execution_are_a_difference(rows, error):
+    class Strict:
+        contracts, findings = ("strict",), []
+
+        def execute(self, sealed):
+            if sealed.height == 2:
+                raise error("3.0 pu apart")
+            return ()
+
+    report = audit_rows(rows, [Strict()])
+    assert 0 < report.blocks < len(rows)
+    assert str(report.difference) == (
+        "block 2: execution: block numbers is not executable, re-execution gives 3.0 pu apart"
+    )

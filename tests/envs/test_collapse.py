@@ -10,11 +10,11 @@ import pytest
 import envs.core
 from envs.audit import Market
 from envs.money import OUTAGE, USER_SHORTFALL
-from envs.phases import deliver
+from envs.phases import deliver, talk
 from envs.phases.network import limits_of, new_desk, set_metered, solve_sites
 from envs.phases.outage import far_ends, net_of
 from envs.phases.safe import promise
-from envs.types import BROKEN, GRID, HOURS, LOW_UPU, PASS_WH, UNDER_VOLTAGE
+from envs.types import BROKEN, GRID, HOURS, LOW_UPU, MESSAGES, PASS_WH, ROUNDS, TICKS, UNDER_VOLTAGE
 from evaluation.ledger_figures import read_daybook
 from evaluation.report import render_report
 from ledger.audit import audit_file
@@ -43,7 +43,12 @@ def heavy(tmp_path_factory) -> dict:
     """A winter day on which demand goes beyond the nose of the curve, and could be put off."""
     folder = tmp_path_factory.mktemp("plugins")
     (folder / "cases").mkdir()
-    for name, factor, stretch in (("laden", 16.0, 1.0), ("heavy", 24.0, 1.0), ("weak", 20.0, 2.0)):
+    for name, factor, stretch in (
+        ("laden", 16.0, 1.0),
+        ("heavy", 24.0, 1.0),
+        ("weak", 20.0, 2.0),
+        ("edge", 20.36, 1.0),
+    ):
         (folder / "cases" / f"{name}.py").write_text(CASE.format(factor=factor, stretch=stretch))
     return {
         "plugins": [str(folder)],
@@ -75,6 +80,41 @@ def test_flexibility_cures_a_forecast_without_a_solution(heavy, check: str) -> N
         assert trace.plan.ordered_wh[b, GRID].any()
     assert not any(trace.plan.cut_wh.any() for trace in traces)
     assert all(trace.energy.converged.all() for trace in traces)
+
+
+def test_what_only_the_nodes_can_solve_is_unsafe_and_the_audit_follows(heavy, tmp_path, monkeypatch) -> None:
+    """At the nose of the curve the kernel ends at its last round, where nodes that wait for nobody still settle."""
+    nodes, kernel = [], []
+    exchange, solve = talk.exchange, talk.solve_sites
+
+    def asked(*args):
+        found = exchange(*args)
+        nodes.append(found.converged)
+        return found
+
+    def solved(*args):
+        kernel.append(bool(solve(*args)))
+        return kernel[-1]
+
+    monkeypatch.setattr(talk, "exchange", asked)
+    monkeypatch.setattr(talk, "solve_sites", solved)
+    grid = {**heavy["grid"], "net": "case:edge", "check": "messages", "check_delay_ticks": 2}
+    path = tmp_path / "day.sqlite"
+    core = core_of("six_node", {**heavy, "grid": grid, "ledger": {"mode": "hashes"}}, 52, str(path))
+    core.reset(np.array([3], np.uint64))
+    contested = []
+    for trace in periods(core, by_rules(core, GENEROUS)):
+        if any(one and not other for one, other in zip(nodes, kernel, strict=True)):
+            contested.append(trace.plan)
+        nodes.clear()
+        kernel.clear()
+    (plan,) = contested
+    first = plan.passes[0, GRID, 0]
+    assert first[BROKEN] > 0
+    assert first[LOW_UPU] == 0
+    assert (first[[ROUNDS, MESSAGES, TICKS]] > 0).all()
+    assert plan.loops[0, GRID] > 0
+    assert audit_file(path, [Market(core.world)]).difference is None
 
 
 def test_a_dispatch_without_a_solution_adds_rows_and_is_solved_again(weak) -> None:
