@@ -16,7 +16,8 @@ ROLES = ("prosumer", "aggregator", "eno")
 HEAD = """# Action and observation spaces
 
 Made by `python -m envs {name}`; the same tables come from `energy_market_v0.tables("{name}")`. Every action is a
-float32 box [-1, 1]; a column maps it linearly to its range. Observations are float32, normalised, clipped to ±10.
+float32 box [-1, 1]; a column maps it linearly to its range, and what lies outside the box is clipped to it.
+Observations are float32, normalised, clipped to ±10.
 """
 REWARDS = """A reward is what the period was worth to an agent, in the step in which its energy flows. Transfers are
 everything received less everything paid, as the ledger has them a block or two later: over all accounts they are zero.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
+from numbers import Integral
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -44,6 +45,8 @@ def _explain(error: Mapping[str, Any], model: type[BaseModel], source: str) -> s
     path = [str(part) for part in error["loc"]]
     key = ".".join(path) or "(top level)"
     if error["type"] == "extra_forbidden":
+        if "." in path[-1]:
+            return f"{source}: {key} is not a setting: write it as {nest(path[-1], error['input'])}"
         allowed = _allowed_keys(model, path[:-1])
         near = difflib.get_close_matches(path[-1], allowed, n=1)
         hint = f"; did you mean {near[0]}?" if near else ""
@@ -52,6 +55,20 @@ def _explain(error: Mapping[str, Any], model: type[BaseModel], source: str) -> s
     given = error["input"]
     shown = f" = {given!r}" if not isinstance(given, (Mapping, BaseModel)) else ""
     return f"{source}: {key}{shown}: {message[:1].lower() + message[1:]}"
+
+
+def whole_number(name: str, value: object, least: int, most: int | None = None) -> int:
+    """``value`` as an int; numpy's integers are some too.
+
+    Raises:
+        ValueError: no whole number, or one outside ``least`` … ``most``; names it and says what is allowed.
+    """
+    if isinstance(value, Integral) and not isinstance(value, bool):
+        number = int(value)
+        if number >= least and (most is None or number <= most):
+            return number
+    bounds = f"at least {least}" if most is None else f"{least} to {most}"
+    raise ValueError(f"{name} = {value!r}: a whole number is needed (allowed: {bounds})")
 
 
 def validate(model: type[SectionT], values: Mapping[str, Any], source: str) -> SectionT:
@@ -82,6 +99,15 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
         else:
             merged[key] = value
     return merged
+
+
+def checked_overrides(overrides: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """Overrides as a program hands them over. Raises SettingsError where they are neither a mapping nor None."""
+    if not isinstance(overrides, (Mapping, type(None))):
+        raise SettingsError(
+            f"overrides = {overrides!r}: a nested mapping is needed, as {nest('market.feed_in', 90000)}"
+        )
+    return overrides or {}
 
 
 def parse_overrides(pairs: Iterable[str]) -> dict[str, Any]:
@@ -123,8 +149,10 @@ def config_file(config: str | Path, room: Path) -> Path:
     """The YAML file of a path, or of a bare name in the folder ``room``.
 
     Raises:
-        SettingsError: a folder, a file of another kind, or a path without a suffix to no file.
+        SettingsError: neither text nor path, a folder, a file of another kind, or a path without a suffix to no file.
     """
+    if not isinstance(config, (str, Path)):
+        raise SettingsError(f"config = {config!r}: no settings (allowed: a file, a name under configs/{room.name})")
     path = Path(config)
     if path.suffix in (".yaml", ".yml"):
         return path

@@ -12,6 +12,7 @@ import numpy as np
 
 from envs import behaviour
 from envs.actions import action_tables, decode
+from envs.config import whole_number
 from envs.generate import generate
 from envs.mechanisms import Mechanisms, mechanisms_of
 from envs.phases import quote as speak
@@ -51,9 +52,8 @@ class Core:
         self.world, self.promise = world, promise
         self.columns = action_tables(world.scenario)
         self.mechanisms = mechanisms_of(world.scenario)
-        self.max_cycles = world.scenario.calendar.periods if max_cycles is None else max_cycles
-        if isinstance(self.max_cycles, bool) or not isinstance(self.max_cycles, int) or self.max_cycles < 1:
-            raise ValueError(f"max_cycles = {max_cycles!r}: a whole number of at least 1 period is needed")
+        periods = world.scenario.calendar.periods if max_cycles is None else max_cycles
+        self.max_cycles = whole_number("max_cycles", periods, 1)
         self.recorder = Recorder(world, ledger_path)
         self.state: State
         self.stage: Stage

@@ -13,7 +13,6 @@ and never its own, so a sealed offer stays sealed and every period is a real lea
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -24,16 +23,15 @@ from pettingzoo import AECEnv, ParallelEnv
 from pettingzoo.utils import wrappers
 from pettingzoo.utils.agent_selector import AgentSelector
 
+from envs.config import whole_number
 from envs.core import ROLES, Core
 from envs.observe import Observer
 from envs.render import render_frame, render_text
-from envs.settings import Scenario
 from envs.sights import LIMIT
 from envs.types import Trace
-from envs.vector import GAMES, VectorMarket
+from envs.vector import GAMES, NO_EPISODE, Config, checked_players, refuse_strangers, vector_env
 from envs.world import build_world
 
-Config = str | Path | Mapping[str, Any] | Scenario | None
 RENDER_MODES = ("human", "ansi", "rgb_array")
 METADATA = {"name": "energy_market_v0", "render_modes": list(RENDER_MODES), "render_fps": 4}
 AGENT_ORDER = ("prosumer", "aggregator", "eno")  # of the parallel face and of arrays over all agents
@@ -76,8 +74,10 @@ class _OneWorld(EzPickle):
         EzPickle.__init__(self, config, render_mode, max_cycles, ledger_path, overrides)
         if render_mode is not None and render_mode not in RENDER_MODES:
             raise ValueError(f"render_mode = {render_mode!r} (allowed: {', '.join(RENDER_MODES)} or None)")
+        if not isinstance(ledger_path, (str, Path, type(None))):
+            raise ValueError(f"ledger_path = {ledger_path!r} (allowed: a file's path or None)")
         self.render_mode = render_mode
-        self.world = build_world(config, dict(overrides or {}))
+        self.world = build_world(config, overrides)
         self.core = Core(self.world, max_cycles, None if ledger_path is None else str(ledger_path))
         self.observer = Observer(self.world, self.core.max_cycles)
         by_role, acts = make_spaces(self.core, self.observer)
@@ -105,13 +105,11 @@ class _OneWorld(EzPickle):
         """Start an episode: a new seed starts its episodes from 0, none goes on to the next episode of the old seed.
         Of the options ``players``, a text, says who plays: the ledger's name holds its digest.
         """
-        players = (options or {}).get("players", "")
-        if not isinstance(players, str):
-            raise ValueError(f"options: players = {players!r} (allowed: a text that says who plays)")
+        if not isinstance(options, (Mapping, type(None))):
+            raise ValueError(f"options = {options!r} (allowed: a mapping or None)")
+        players = checked_players((options or {}).get("players", ""))
         if seed is not None:
-            if seed < 0:
-                raise ValueError(f"seed = {seed}: a seed is not negative")
-            self._seed, self._episode = int(seed), 0
+            self._seed, self._episode = whole_number("seed", seed, 0, 2**64 - 1), 0
         elif self._seed is None:
             self._seed = int(seeding.np_random()[0].integers(2**63))
         else:
@@ -120,7 +118,12 @@ class _OneWorld(EzPickle):
         self.agents = self.possible_agents[:]
         self.trace = None
 
+    def _require_episode(self) -> None:
+        if self._seed is None:
+            raise ValueError(NO_EPISODE)
+
     def _observations(self, role: str) -> np.ndarray:
+        self._require_episode()
         return self.observer.observe(role, self.core.state, self.core.stage, self.staged)[0]
 
     def state(self) -> np.ndarray:
@@ -129,6 +132,7 @@ class _OneWorld(EzPickle):
 
     def ledger_head(self) -> str:
         """Hash of the newest block, hex. ValueError when the scenario keeps no ledger."""
+        self._require_episode()
         return self.core.recorder.head(0).hex()
 
     def render(self) -> Any:
@@ -136,6 +140,7 @@ class _OneWorld(EzPickle):
         if self.render_mode is None:
             gymnasium.logger.warn("render() was called on an environment without render_mode.")
             return None
+        self._require_episode()
         if self.render_mode == "rgb_array":
             return render_frame(self.world, self.core.state, self.trace)
         text = render_text(self.world, self.core.state, self.trace)
@@ -194,9 +199,11 @@ class ParallelMarket(_OneWorld, ParallelEnv):
     def step(
         self, actions: dict[str, np.ndarray]
     ) -> tuple[dict[str, Any], dict[str, float], dict[str, bool], dict[str, bool], dict[str, dict[str, Any]]]:
-        """Play one period; see PettingZoo's ParallelEnv."""
+        """Play one period; see PettingZoo's ParallelEnv. Actions outside [-1, 1] are clipped."""
+        self._require_episode()
         if not self.agents:
             return {}, {}, {}, {}, {}
+        refuse_strangers("agent", self.role_of, actions)
         self.core.announce(_stack(self, "eno", actions))
         self.core.offer(_stack(self, "aggregator", actions))
         self.trace = self.core.close(_stack(self, "prosumer", actions))
@@ -242,7 +249,10 @@ class StagedMarket(_OneWorld, AECEnv):
         return np.array(self._observations(role)[i])
 
     def step(self, action: Any) -> None:
-        """Take the selected agent's action; the last agent of a stage completes it, the last prosumer the period."""
+        """Take the selected agent's action; the last agent of a stage completes it, the last prosumer the period.
+        Actions outside [-1, 1] are clipped.
+        """
+        self._require_episode()
         agent = self.agent_selection
         if self.terminations[agent] or self.truncations[agent]:
             self._was_dead_step(action)
@@ -291,6 +301,7 @@ def parallel_env(
 
     Raises:
         SettingsError: a setting that cannot be.
+        ValueError: an argument of another kind.
     """
     return ParallelMarket(config, render_mode, max_cycles, ledger_path, overrides)
 
@@ -317,6 +328,3 @@ def env(
     ``parallel_env``.
     """
     return wrappers.OrderEnforcingWrapper(StagedMarket(config, render_mode, max_cycles, ledger_path, overrides))
-
-
-vector_env = partial(VectorMarket)

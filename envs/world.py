@@ -5,7 +5,7 @@ Who owns what is made in `envs.sites`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from hashlib import sha256
@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from envs.config import SettingsError
+from envs.config import SettingsError, checked_overrides
 from envs.grid.errors import GridError
 from envs.grid.feeder import Feeder, load_feeder
 from envs.grid.messages import refuse_loops
@@ -281,12 +281,12 @@ def _build(settings: str, source: str) -> World:
     )
 
 
-def build_world(config: object = None, overrides: dict[str, object] | None = None) -> World:
+def build_world(config: object = None, overrides: Mapping[str, Any] | None = None) -> World:
     """The world of a scenario (see ``load_scenario``); built once per process and scenario.
 
     Raises:
         SettingsError: a setting that cannot be, also one that only the grid can refute (a net that does not exist,
             a day outside its profile, more malicious nodes than sites).
     """
-    scenario = load_scenario(config, overrides)  # type: ignore[arg-type]
+    scenario = load_scenario(config, checked_overrides(overrides))  # type: ignore[arg-type]
     return _build(scenario.model_dump_json(), scenario.source)

@@ -175,6 +175,65 @@ def test_mistakes_are_named():
         env.reset(seed=-1)
 
 
+@pytest.mark.parametrize("seed", [-1, 1.5, 2**64, 2**80, True, "7", [1]])
+def test_a_seed_is_a_whole_number_of_64_bits(seed):
+    for env in (market.parallel_env("tiny"), market.raw_env("tiny")):
+        with pytest.raises(
+            ValueError, match=r"seed = .*: a whole number is needed \(allowed: 0 to 18446744073709551615\)"
+        ):
+            env.reset(seed=seed)
+
+
+def test_the_largest_seed_is_played_and_numpys_integers_are_seeds():
+    *_, head = whole_episode("tiny", 2**64 - 1, cycles=2)
+    assert head == whole_episode("tiny", np.uint64(2**64 - 1), cycles=2)[2] != whole_episode("tiny", 0, cycles=2)[2]
+
+
+def test_nothing_is_played_or_seen_before_reset():
+    env, staged_env = market.parallel_env("tiny", render_mode="ansi"), market.raw_env("tiny")
+    for early in (
+        env.state, env.ledger_head, env.render, partial(env.step, {}),
+        staged_env.state, partial(staged_env.observe, "eno_0"), partial(staged_env.step, np.zeros(2)),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match="call reset first"):
+            early()
+
+
+@pytest.mark.parametrize("face", [market.parallel_env, market.env, market.vector_env])
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({"config": 3}, r"config = 3: no settings \(allowed: a file"),
+        ({"overrides": 3}, "overrides = 3: a nested mapping is needed"),
+        ({"overrides": {"market.trading": "fpsa"}}, r"write it as \{'market': \{'trading': 'fpsa'\}\}"),
+        ({"max_cycles": 2.0}, r"max_cycles = 2\.0: a whole number is needed \(allowed: at least 1\)"),
+    ],
+)
+def test_a_face_refuses_what_is_no_setting(face, arguments, says):
+    with pytest.raises(ValueError, match=says):
+        face(**{"config": "tiny", **arguments})
+
+
+def test_actions_of_nobody_are_refused_and_wild_ones_clipped():
+    def rewards(value, **more):
+        env = market.parallel_env("tiny", max_cycles=2)
+        env.reset(seed=0)
+        return env.step({a: np.full(env.action_space(a).shape, value) for a in env.agents} | more)[1]
+
+    assert rewards(7.5) == rewards(1.0) != rewards(-1.0)
+    with pytest.raises(ValueError, match=r"actions of 'prosumer_6': no such agent \(allowed: prosumer_0, "):
+        rewards(0.0, prosumer_6=np.zeros(14))
+    env = market.parallel_env("tiny", max_cycles=2)
+    env.reset(seed=0, options={})
+    for actions in (None, [np.zeros(2)]):
+        with pytest.raises(ValueError, match=r"actions are a \w+ \(allowed: a mapping"):
+            env.step(actions)
+    with pytest.raises(ValueError, match="options = 3"):
+        env.reset(options=3)
+    with pytest.raises(ValueError, match="ledger_path = 3"):
+        market.parallel_env("tiny", ledger_path=3)
+
+
 @pytest.mark.parametrize("mode", ["ansi", "rgb_array", "human"])
 def test_rendering_shows_the_period(mode, capsys):
     env = market.parallel_env("tiny", render_mode=mode, max_cycles=3)

@@ -165,6 +165,38 @@ def test_misuse_is_refused():
     vec.reset()
     with pytest.raises(ValueError, match="no actions for eno"):
         vec.step({})
+    with pytest.raises(ValueError, match="actions are a NoneType"):
+        vec.step(None)
+    zeros = {role: np.zeros((1, vec.agents[role], len(vec.action_columns[role]))) for role in ROLES}
+    with pytest.raises(
+        ValueError, match=r"actions of 'prosumers': no such role \(allowed: eno, aggregator, prosumer\)"
+    ):
+        vec.step({**zeros, "prosumers": zeros["prosumer"]})
+    with pytest.raises(ValueError, match="role = 'king'"):
+        vec.observe("king")
+    with pytest.raises(ValueError, match="players = 3"):
+        vec.reset(0, players=3)
+
+
+@pytest.mark.parametrize("worlds", [0, 2.5, True, None, "2"])
+def test_worlds_are_counted(worlds):
+    with pytest.raises(ValueError, match=r"num_worlds = .*: a whole number is needed"):
+        market.vector_env("tiny", num_worlds=worlds)
+
+
+def test_seeds_of_a_batch_fit_64_bits():
+    vec = market.vector_env("tiny", num_worlds=2, overrides={"ledger": {"mode": "off"}})
+    for early in (lambda: vec.observe("eno"), lambda: vec.step({})):
+        with pytest.raises(ValueError, match="call reset first"):
+            early()
+    for seed in (None, -1, 1.5, [1, 2], "3", 2**64 - 1):  # the second world would have no seed
+        with pytest.raises(
+            ValueError, match=r"seed = .*: a whole number is needed \(allowed: 0 to 18446744073709551614\)"
+        ):
+            vec.reset(seed=seed)
+    vec.reset(seed=2**64 - 2)
+    assert vec.core.state.seed.tolist() == [2**64 - 2, 2**64 - 1]
+    assert "num_worlds" in (market.vector_env.__doc__ or "")
 
 
 def test_processes_and_hash_seeds_agree():
