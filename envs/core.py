@@ -87,11 +87,11 @@ class Core:
 
     def announce(self, action: np.ndarray) -> None:
         """Stage one: the operator's volume and reserve price. (B, 1, K) in [-1, 1]."""
-        speak.announce(self.world, self.stage, self._decoded("eno", action))
+        speak.announce(self.stage, self._decoded("eno", action))
 
     def offer(self, action: np.ndarray) -> None:
         """Stage two: the aggregators' public subsidies and sealed offers. (B, A, K) in [-1, 1]."""
-        speak.offer(self.world, self.stage, self._decoded("aggregator", action))
+        speak.offer(self.stage, self._decoded("aggregator", action))
 
     def close(self, action: np.ndarray) -> Trace:
         """Stage three, the prosumers' (B, N, K) in [-1, 1]; then everything up to the settled period."""

@@ -217,28 +217,17 @@ class Chain:
         return self._seal(self.draft(drafts, draw, refusals), executed, refusals if witnessed is None else witnessed)
 
     def _seal(self, own: Block, executed: Sequence[Draft] | None, witnessed: Sequence[Refusal]) -> Block:
-        """Seal a draft, which its producer signs once it is found sound."""
+        """Seal a draft, which its producer signs and the committee votes for once it is found sound."""
         change = examine(self.state, own, signed=False)
         self._hold_against(own, executed, witnessed)
-        return self._confirm(self._sign(own), change)
+        candidate = self._sign(own)
+        block = candidate.with_votes(self._votes(candidate))
+        self._take(block, change)
+        return block
 
     def seal_height(self, drafts: Sequence[Draft], executed: Sequence[Draft] | None = None) -> list[Block]:
         """Seal a block of every chain, the main chain's last."""
         return [self.seal(drafts, executed=executed) for _ in self.state.chains]
-
-    def seal_candidate(
-        self, candidate: Block, executed: Sequence[Draft] | None = None, witnessed: Sequence[Refusal] = ()
-    ) -> Block:
-        """Check a signed candidate once, let the committee vote, store and take it."""
-        change = examine(self.state, candidate)
-        self._hold_against(candidate, executed, witnessed)
-        return self._confirm(candidate, change)
-
-    def _confirm(self, candidate: Block, change: Change) -> Block:
-        """The committee votes for a candidate that it found sound."""
-        block = candidate.with_votes(self._votes(candidate))
-        self._take(block, change)
-        return block
 
     def close(self, sender: int, drafts: Sequence[Draft] = (), refusals: Sequence[Refusal] = ()) -> Block:
         """Seal the last block of every chain: `drafts`, then the ENO's CLOSING record; the main chain's block. A

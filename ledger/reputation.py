@@ -67,7 +67,7 @@ class CompositeScore:
 
     score_ppm: Int64Array
     reputation_ppm: Int64Array  # clipped to [0, 1]
-    raw_reputation_ppm: Int64Array
+    raw_reputation_ppm: Int64Array  # before it is clipped: negative where more than twice the promise came
     amount_ppm: Int64Array
     defined: BoolArray
 

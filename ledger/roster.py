@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 from coincurve import PrivateKey
 
-from .encoding import encode
 from .identity import Certificate, Role, address_of, derive_private_key, issue_certificate
 
 AUTHORITY = -1  # the sender index of the certificate authority
@@ -35,14 +34,13 @@ class Member:
     private_key: PrivateKey
     public_key: bytes  # 33 bytes
     address: bytes  # 20 bytes
-    encoded_address: bytes
     certificate: Certificate | None  # the authority has none: its key is in the genesis record
 
 
 def _member(name: str, role: Role, key: PrivateKey, certificate: Certificate | None) -> Member:
     public_key = key.public_key.format()
     address = address_of(public_key)
-    return Member(name, role, key, public_key, address, encode(address), certificate)
+    return Member(name, role, key, public_key, address, certificate)
 
 
 class Roster:

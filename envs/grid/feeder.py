@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from envs.grid.cache import cached
-from envs.grid.errors import GridError, unknown_name
+from envs.grid.errors import GridError
 from envs.grid.loops import Loops, Tree, loops_of
 from envs.grid.sources import build_net, find_source
 
@@ -166,24 +166,12 @@ class Feeder:
             self.base_kva,
         )
 
-    @property
-    def rating_kva(self) -> np.ndarray:
-        """(branches,) apparent power at 1 pu voltage that loads each branch to 1, at its child end."""
-        return self.rating_child_pu * self.base_kva
-
     def bus_of(self, pandapower_bus: int) -> int:
         """The feeder's bus of a bus of the pandapower net. Raises GridError for one that is not supplied."""
         found = np.flatnonzero(self.pandapower_bus == pandapower_bus)
         if len(found) == 0:
             raise GridError(f"{self.name} has no supplied bus {pandapower_bus} in its pandapower net")
         return int(self.feeder_bus[found[0]])
-
-    def bus_named(self, name: str) -> int:
-        """The bus with this name. Raises GridError, with the closest names, when there is none."""
-        found = np.flatnonzero(self.bus_name == name)
-        if len(found) == 0:
-            raise unknown_name(f"bus of {self.name}", name, (str(known) for known in self.bus_name))
-        return int(found[0])
 
 
 def load_feeder(name: str, case_folders: Sequence[Path] = ()) -> Feeder:

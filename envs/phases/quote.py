@@ -50,7 +50,7 @@ from envs.types import (
 from envs.world import World
 
 
-def announce(world: World, stage: Stage, action: Floats) -> None:
+def announce(stage: Stage, action: Floats) -> None:
     """Stage one, the operator: volume asked and reserve price. ``action`` (B, 1, 2) in physical units."""
     need_wh = np.rint(stage.need_w * HOURS * action[:, 0, VOLUME, None])
     # Of an upper-level order no more can be asked than was ordered.
@@ -60,7 +60,7 @@ def announce(world: World, stage: Stage, action: Floats) -> None:
     stage.closed = 1
 
 
-def offer(world: World, stage: Stage, action: Floats) -> None:
+def offer(stage: Stage, action: Floats) -> None:
     """Stage two, the aggregators: public subsidy and sealed offer. ``action`` (B, A, 4) in physical units."""
     stage.subsidy[:] = np.rint(action[:, :, SUBSIDY]).astype(np.int64)
     stage.offer_price[:] = np.rint(action[:, :, OFFER_PRICE]).astype(np.int64)

@@ -44,7 +44,7 @@ def test_rural_feeder_is_the_one_described(rural: Feeder) -> None:
     assert (len(rural.loads.bus), len(rural.generators.bus), len(rural.storages.bus)) == (28, 8, 5)
     assert load_profiles(RURAL).pv_p_w.sum(axis=1).max() / 1000 == pytest.approx(266, abs=1)
     assert rural.is_transformer.tolist() == [False, True] + [False] * 13
-    assert rural.rating_kva[1] == pytest.approx(160, rel=0.01)
+    assert rural.rating_child_pu[1] * rural.base_kva == pytest.approx(160, rel=0.01)
     assert rural.storages.p_max_kw[0] == pytest.approx(73.4, abs=0.1)
     assert rural.storages.e_max_kwh[0] == pytest.approx(146.7, abs=0.1)
     assert rural.storages.efficiency.tolist() == [0.95] * 5
@@ -56,7 +56,6 @@ def test_rural_feeder_is_the_one_described(rural: Feeder) -> None:
 def test_arrays_are_consistent_and_read_only(rural: Feeder) -> None:
     assert (rural.parent[1:] < np.arange(1, rural.bus_count)).all()
     assert rural.parent[0] == -1
-    assert rural.bus_named(str(rural.bus_name[4])) == 4
     assert len({tuple(point) for point in rural.position.tolist()}) > 5
     with pytest.raises(ValueError, match="read-only"):
         rural.z[1] = 0
@@ -66,9 +65,7 @@ def test_arrays_are_consistent_and_read_only(rural: Feeder) -> None:
 
 def test_tiny_gets_a_tree_layout(tiny: Feeder) -> None:
     assert len({tuple(point) for point in tiny.position.tolist()}) == tiny.bus_count
-    assert tiny.bus_named("west 3") == tiny.generators.bus[0]
-    with pytest.raises(GridError, match="west 3"):
-        tiny.bus_named("west3")
+    assert tiny.bus_name[tiny.generators.bus[0]] == "west 3"
 
 
 @pytest.mark.parametrize(

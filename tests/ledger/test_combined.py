@@ -261,7 +261,7 @@ def test_a_ballot_counts_in_every_chain_that_has_delegates(make_combined, roster
 def test_all_chains_close_at_one_height(make_combined, roster):
     chain = grown(make_combined(), 2)
     body = [4, chain.due.record_count + 1, chain.due.head]
-    chain.seal_candidate(chain.propose([], closing=Draft(Kind.CLOSING, ENO, 0, body)))
+    chain._seal(chain.draft([], closing=Draft(Kind.CLOSING, ENO, 0, body)), None, ())
     with pytest.raises(LedgerFault) as caught:
         chain.seal([])
     assert caught.value.fault.code is FaultCode.CLOSING
@@ -269,7 +269,7 @@ def test_all_chains_close_at_one_height(make_combined, roster):
     late.seal([])
     body = [4, late.due.record_count + 1, late.due.head]
     with pytest.raises(LedgerFault) as caught:
-        late.seal_candidate(late.propose([], closing=Draft(Kind.CLOSING, ENO, 0, body)))
+        late._seal(late.draft([], closing=Draft(Kind.CLOSING, ENO, 0, body)), None, ())
     assert caught.value.fault.code is FaultCode.CLOSING
 
 

@@ -45,8 +45,9 @@ def test_execution_score_corners():
     score, defined = reputation.execution_score_ppm([100, 100, 100, 100, 0], [100, 90, 250, 0, 5])
     assert score.tolist() == [1_000_000, 900_000, 0, 0, 0]
     assert defined.tolist() == [True, True, True, True, False]
-    raw, _ = reputation.fulfilment_ppm([100], [250])
-    assert raw.tolist() == [-500_000]
+    composite = reputation.composite_score([100, 100], [250, 90], [1, 2])
+    assert composite.raw_reputation_ppm.tolist() == [-500_000, 900_000]
+    assert composite.reputation_ppm.tolist() == [0, 900_000]
 
 
 def test_a_batch_equals_its_rows():

@@ -32,7 +32,7 @@ def test_a_producer_that_was_there_is_not_refused_as_absent(make_chain, signing)
     assert (fault.code, fault.record) == (FaultCode.UNWITNESSED, 0)
     assert f"{honest.header.producer.hex()} in round {honest.header.round} is refused as ABSENT" in fault.detail
     with pytest.raises(LedgerFault, match="UNWITNESSED"):
-        chain.seal_candidate(early)
+        chain.seal(period_drafts(chain.roster, 3), None, [chain.absence(chain.draw())], witnessed=())
     # Had nobody seen the first producer's block, the same block would be the right one.
     assert chain.check_candidate(early, witnessed=[chain.absence(chain.draw())]) is None
 
