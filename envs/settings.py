@@ -86,7 +86,8 @@ class SiteSettings(Section):
 
     added_pv_share: Fraction = 0.3
     added_pv_kwp: Positive = 5.0
-    pv_scale: Annotated[float, Field(gt=0.0, le=100.0)] = 1.0  # of every plant, the net's own and the added
+    # Of every plant, the net's own and the added; a battery that follows its profile is one with its plant.
+    pv_scale: Annotated[float, Field(gt=0.0, le=100.0)] = 1.0
     added_storage_share: Fraction = 0.3
     added_storage_kwh: Positive = 10.0
     added_storage_kw: Positive = 5.0

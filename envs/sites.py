@@ -7,7 +7,7 @@ and the consensus.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import ceil
 
@@ -19,8 +19,6 @@ from envs.grid.profiles import CHARGING, HEAT_PUMPS
 from envs.settings import Scenario
 from envs.types import Bools
 
-SUN = "PV"  # how SimBench's profiles of PV plants begin
-
 
 @dataclass
 class Site:
@@ -29,24 +27,24 @@ class Site:
     name: str
     bus: int
     load: int = -1  # column of its load profile
-    plant: int = -1  # profile that its own plant follows: the generators', then those of the plants in storage profiles
+    plant: int = -1  # column of the shapes of plants that its own follows (`envs.world.plant_shapes`)
     plant_kw: float = 0.0
     storage_kwh: float = 0.0
     storage_kw: float = 0.0
     efficiency: float = 0.95
     plan: int = -1  # storage of the net whose profile the battery follows
-    plan_share: float = 0.0  # of that storage
+    plan_share: float = 0.0  # of that storage as the net states it
     charger_kw: float = 0.0
     heat_pump_kw: float = 0.0
     appliance: str = ""  # the net's profile, where the load is nothing but a charger or a heat pump
 
 
-def sites_of(feeder: Feeder, scenario: Scenario, shapes: int, planned: Bools) -> list[Site]:
+def sites_of(feeder: Feeder, scenario: Scenario, suns: Sequence[int], planned: Bools) -> list[Site]:
     """Loads first, then the net's plants and batteries on them, then what the configuration adds.
 
-    ``shapes`` counts the profiles of the net's own plants, which added ones borrow in turn: those of PV where the net
-    names some, else they might follow the wind. ``planned`` (storages,) says whose battery follows its profile, and so
-    brings the plant that the profile holds.
+    ``suns`` are the shapes that added plants borrow in turn. ``planned`` (storages,) says whose battery follows its
+    profile, and so brings the plant that the profile holds. Such a plant and its battery have one size: the profile
+    says what the two do together, so the battery is scaled with the plant.
     """
     settings = scenario.sites
     names = zip(feeder.loads.name, feeder.loads.bus, strict=True)
@@ -58,8 +56,6 @@ def sites_of(feeder: Feeder, scenario: Scenario, shapes: int, planned: Bools) ->
             site = _first(sites, int(bus), f"{feeder.generators.name[g]} plant", lambda s: s.plant < 0)
             site.plant, site.plant_kw = g, float(kw) / parts
     _add_batteries(sites, feeder, scenario, planned)
-    named = [g for g, profile in enumerate(feeder.generators.profile) if str(profile).startswith(SUN)]
-    suns = named or list(range(shapes))
     for order, site in enumerate(
         _chosen([s for s in sites if s.load >= 0 and s.plant < 0], settings.added_pv_share, 0)
     ):
@@ -68,6 +64,10 @@ def sites_of(feeder: Feeder, scenario: Scenario, shapes: int, planned: Bools) ->
         site.storage_kwh, site.storage_kw = settings.added_storage_kwh, settings.added_storage_kw
     for site in sites:
         site.plant_kw *= settings.pv_scale
+        if site.plan >= 0:
+            site.storage_kwh *= settings.pv_scale
+            site.storage_kw *= settings.pv_scale
+            site.plan_share *= settings.pv_scale
     _add_appliances(sites, feeder, scenario)
     return sites
 

@@ -18,14 +18,14 @@ from envs.config import SettingsError, checked_overrides
 from envs.grid.errors import GridError
 from envs.grid.feeder import Feeder, load_feeder
 from envs.grid.messages import refuse_loops
-from envs.grid.profiles import BORROWED, CHARGING, CHARGING_AT_WORK, Profiles, load_profiles
+from envs.grid.profiles import BORROWED, CHARGING, CHARGING_AT_WORK, SUN, Profiles, load_profiles
 from envs.grid.routing import Routes, charges_by_distance, reference_distance_pu, routes_of
 from envs.grid.sensitivity import branch_share, reactive_sensitivity, voltage_sensitivity
 from envs.resources import storage, thermostatic, vehicle
 from envs.resources.site import Equipment
 from envs.settings import MarketSettings, Scenario, load_scenario
 from envs.sites import Site, sites_of
-from envs.types import HOURS, Floats, Ints, Trades
+from envs.types import HOURS, Bools, Floats, Ints, Trades
 
 MAX_SITES = 2_000
 
@@ -46,6 +46,7 @@ class World:
     storage_w: Floats  # (N,)
     efficiency: Floats  # (N,) one way
     equipment: Equipment  # the same and more, as kernels take it
+    planned_storages: int  # of the net's storages, those whose batteries follow their profiles
     capacity_w: Ints  # (N,) certified: what the site could ever inject or draw
     inverter_va: Floats  # (N,) apparent power of plant and battery together, 0 = none
     volt_per_w: Floats  # (buses, N) pu per W injected at the site
@@ -74,11 +75,11 @@ class World:
     @cached_property
     def has_plans(self) -> bool:
         """Whether any battery follows a profile."""
-        return bool(self.equipment.follows.any())
+        return self.planned_storages > 0
 
     @property
     def first_charge_wh(self) -> Floats:
-        """(N,) what batteries hold when an episode begins; those that follow a profile hold what that has left."""
+        """(N,) what batteries hold when an episode begins, but for those that follow a profile: `planned_charge_wh`."""
         return self.storage_wh * self.scenario.sites.initial_charge
 
     @cached_property
@@ -143,11 +144,23 @@ def _flat(values: tuple[Any, ...]) -> Iterator[Any]:
             yield value
 
 
-def _pv_shapes(feeder: Feeder, profiles: Profiles) -> Floats:
-    """Output per rated W, (T, generators); a net without plants borrows the shapes of the lender of profiles."""
-    if not len(feeder.generators.p_kw):
-        feeder, profiles = load_feeder(BORROWED), load_profiles(BORROWED)
-    return _per_rated(profiles.pv_p_w, feeder.generators.p_kw)
+def plant_shapes(feeder: Feeder, profiles: Profiles) -> tuple[Floats, list[int]]:
+    """Output per rated W, (T, shapes), and the shapes that added plants borrow in turn, the sun's alone.
+
+    First come the net's plants, then those in its storages' profiles. A net without PV, be it that it has no plants or
+    that their profiles are all of another kind, borrows the shapes of the lender of profiles, which come last.
+    """
+    generators, storages = feeder.generators, feeder.storages
+    own = [_per_rated(profiles.pv_p_w, generators.p_kw), _per_rated(profiles.storage_pv_w, storages.p_max_kw)]
+    lent = profiles.source != feeder.name  # only PV is, whatever a plant is called
+    suns = [g for g, name in enumerate(generators.profile) if lent or str(name).startswith(SUN)]
+    if not suns:
+        lender, count = load_profiles(BORROWED), sum(shapes.shape[1] for shapes in own)
+        first = int((profiles.start - lender.start) // np.timedelta64(24 * 60 // lender.periods_per_day, "m"))
+        rows = (first + np.arange(profiles.periods)) % lender.periods
+        own.append(_per_rated(lender.pv_p_w, load_feeder(BORROWED).generators.p_kw)[rows])
+        suns = list(range(count, count + own[-1].shape[1]))
+    return np.concatenate(own, axis=1), suns
 
 
 def _per_rated(power_w: Ints, rated_kw: Floats) -> Floats:
@@ -213,6 +226,19 @@ def _equipment(sites: list[Site], profiles: Profiles, scenario: Scenario) -> Equ
     )
 
 
+def _planned(feeder: Feeder, profiles: Profiles, scenario: Scenario) -> Bools:
+    """(storages,) whose battery follows its profile; SettingsError where that is asked for and none can."""
+    planned = profiles.storage_planned & (feeder.storages.e_max_kwh > 0.0)
+    if scenario.sites.net_storage == "ratings":
+        return np.zeros_like(planned)
+    if not planned.any():
+        raise SettingsError(
+            f"{scenario.source}: sites.net_storage = 'profile': of the {len(planned)} storages of grid.net ="
+            f" {scenario.grid.net!r} none has a profile that tells plant and battery apart (allowed: ratings)"
+        )
+    return planned
+
+
 @lru_cache(maxsize=8)
 def _build(settings: str, source: str) -> World:
     scenario = Scenario.model_validate_json(settings)
@@ -228,15 +254,13 @@ def _build(settings: str, source: str) -> World:
             refuse_loops(feeder)
         except ValueError as error:
             raise SettingsError(f"{source}: grid.check = 'messages': {error} (allowed: kernel)") from None
-    shapes = _pv_shapes(feeder, profiles)
-    planned = profiles.storage_planned & (scenario.sites.net_storage == "profile")
-    sites = sites_of(feeder, scenario, shapes.shape[1], planned)
+    shapes, suns = plant_shapes(feeder, profiles)
+    planned = _planned(feeder, profiles, scenario)
+    sites = sites_of(feeder, scenario, suns, planned)
     if not sites:
         raise SettingsError(f"{source}: grid.net = {scenario.grid.net!r}: a net with at least one load is needed")
     if len(sites) > MAX_SITES:
         raise SettingsError(f"{source}: grid.net = {scenario.grid.net!r}: {len(sites)} sites, allowed are {MAX_SITES}")
-    if planned.any():
-        shapes = np.concatenate([shapes, _per_rated(profiles.storage_pv_w, feeder.storages.p_max_kw)], axis=1)
     load_w, load_var, pv_w = _columns(sites, profiles, shapes)
     rated = np.array([s.plant_kw for s in sites]) * 1000.0
     days = len(load_w) // profiles.periods_per_day
@@ -268,6 +292,7 @@ def _build(settings: str, source: str) -> World:
         storage_w=equipment.rated_w,
         efficiency=equipment.efficiency,
         equipment=equipment,
+        planned_storages=int(planned.sum()),
         # Half as much again as the year's highest demand: a meter's fuse, not a forecast.
         capacity_w=np.ceil(fuse_w + 1.5 * load_w.max(axis=0)).astype(np.int64),
         inverter_va=scenario.grid.inverter.rating * (rated + equipment.rated_w),

@@ -110,6 +110,10 @@ def _facts(part: Part) -> list[tuple[str, str]]:
     world, grid = part.world, part.scenario.grid
     cheats = ", ".join(f"{m.count} {name.replace('_', ' ')}" for name, m in part.scenario.malicious.items())
     periods = part.runs[0].book.periods
+    storages = f"{world.storage_wh.sum() / 1000:.0f} kWh of storage on {(world.storage_wh > 0).sum()}"
+    if world.has_plans:
+        count = len(world.feeder.storages.e_max_kwh)
+        storages += f"; {world.planned_storages} of the net's {count} storages follow their profiles"
     low, high = float(world.feeder.band_low_pu[1:].max()), float(world.feeder.band_high_pu[1:].min())
     return [
         ("Net", f"{grid.net} ({world.feeder.bus_count} buses)"),
@@ -117,8 +121,7 @@ def _facts(part: Part) -> list[tuple[str, str]]:
         ("Sites", f"{world.sites} prosumers, {world.aggregators} aggregators, one operator"),
         (
             "Equipment",
-            f"{world.pv_rated_w.sum() / 1000:.0f} kW of PV on {(world.pv_rated_w > 0).sum()} sites, "
-            f"{world.storage_wh.sum() / 1000:.0f} kWh of storage on {(world.storage_wh > 0).sum()}",
+            f"{world.pv_rated_w.sum() / 1000:.0f} kW of PV on {(world.pv_rated_w > 0).sum()} sites, {storages}",
         ),
         (
             "Planning limits",

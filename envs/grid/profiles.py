@@ -31,6 +31,7 @@ PERIODS_PER_DAY = 96
 BORROWED = "simbench:1-LV-rural1--2-sw"
 CHARGING_AT_HOME, CHARGING_AT_WORK = "HLS", "APLS"  # how SimBench's profiles of appliances begin
 CHARGING, HEAT_PUMPS = (CHARGING_AT_HOME, CHARGING_AT_WORK), ("Air_", "Soil_")
+SUN = "PV"  # how those of PV plants begin
 PLANT_IN_STORAGE = re.compile(r"Storage_(PV\d+)_")  # which plant a storage profile holds
 
 

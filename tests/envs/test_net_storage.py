@@ -1,5 +1,8 @@
 """Storages of a net that follow their own profiles: what the profile holds, the plan, orders beside it, the rebound."""
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,6 +10,7 @@ from hypothesis import strategies as st
 
 from envs import energy_market_v0
 from envs.audit import Market
+from envs.config import SettingsError
 from envs.grid.feeder import load_feeder
 from envs.grid.profiles import load_profiles
 from envs.observe import Observer
@@ -14,6 +18,8 @@ from envs.phases.outlook import published_w
 from envs.resources import storage
 from envs.types import DOWN, HOURS, LIVED, TWIN, UP
 from envs.world import build_world
+from evaluation.report import _facts
+from evaluation.study import Part
 from ledger.__main__ import main
 from ledger.audit import Impossible
 from tests.envs.play import OFF, at_random, by_rules, core_of, episode, periods
@@ -68,6 +74,39 @@ def test_the_plant_in_the_profile_is_the_sites_own():
     assert world.pv_rated_w.sum() == pytest.approx(rated.pv_rated_w.sum() + world.storage_w[many].sum())
     assert np.all(world.pv_w[:, many].max(axis=0) > 0.5 * world.storage_w[many])
     assert world.fingerprint != rated.fingerprint
+
+
+def test_a_plant_and_its_battery_that_follows_are_scaled_as_one():
+    world = build_world(NAME)
+    many, equipment = world.equipment.follows, world.equipment
+    for scale in (3.0, 0.5):
+        scaled = build_world(NAME, {"sites": {"pv_scale": scale}})
+        assert scaled.site_names == world.site_names
+        assert np.allclose(scaled.pv_w, scale * world.pv_w)
+        assert np.allclose(scaled.storage_wh, scale * world.storage_wh)
+        assert np.allclose(scaled.storage_w, scale * world.storage_w)
+        assert np.allclose(scaled.equipment.plan_w, scale * equipment.plan_w, atol=scale)
+        held = scaled.planned_charge_wh[120, many] / scaled.storage_wh[many]
+        assert np.allclose(held, world.planned_charge_wh[120, many] / world.storage_wh[many], atol=1e-3)
+    small, rated = (build_world(NAME, {"sites": {"net_storage": "ratings", "pv_scale": s}}) for s in (0.5, 1.0))
+    assert np.array_equal(small.storage_wh, rated.storage_wh)
+
+
+@pytest.mark.parametrize(("name", "count"), [("six_node", 0), ("tiny", 2)])
+def test_profiles_that_no_storage_has_are_refused(name, count):
+    words = f"sites.net_storage = 'profile': of the {count} storages of grid.net = 'case:{name}' none .*: ratings"
+    with pytest.raises(SettingsError, match=words):
+        build_world(name, {"sites": {"net_storage": "profile"}})
+
+
+def test_where_some_storages_have_a_profile_the_report_says_how_many(monkeypatch):
+    whole, some = load_profiles(NET), np.arange(4) < 3
+    own = replace(whole, storage_pv_w=whole.storage_pv_w * some, storage_p_w=whole.storage_p_w * some)
+    monkeypatch.setattr("envs.world.load_profiles", lambda *_: own)
+    world = build_world(NAME, {"name": "three_of_four"})  # a name of its own: worlds are kept by their settings
+    assert (world.storage_wh > 0).sum() > world.equipment.follows.sum() > 0
+    part = Part(world.scenario, world, [SimpleNamespace(day=120, book=SimpleNamespace(periods=96))], {})
+    assert dict(_facts(part))["Equipment"].endswith("; 3 of the net's 4 storages follow their profiles")
 
 
 def test_left_alone_a_battery_does_what_its_profile_says_whatever_it_is_told():
