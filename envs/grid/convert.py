@@ -10,10 +10,11 @@ import copy
 import heapq
 import json
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
+from envs.grid.branches import Branches, base_currents_ka, bus_shunts, live_branches
 from envs.grid.equipment import equipment_arrays, text
 from envs.grid.errors import GridError
 
@@ -33,20 +34,7 @@ UNSUPPORTED = (
     "vsc",
     "b2b_vsc",
 )
-BRANCH_TABLES = ("line", "trafo", "switch", "impedance")
 ISOLATED = 4  # bus type of a bus without supply in the per-unit bus table
-SQRT3 = math.sqrt(3.0)
-
-
-class Branches(NamedTuple):
-    """Supplied branches in the per-unit numbering."""
-
-    f_bus: np.ndarray  # (branches,)
-    t_bus: np.ndarray  # (branches,)
-    admittance: np.ndarray  # (branches, 4) complex: ff, ft, tf, tt
-    rating_ka: np.ndarray  # (branches, 2) at the from and the to end
-    is_transformer: np.ndarray  # (branches,) bool
-    name: list[str]
 
 
 def feeder_arrays(net: Any, name: str) -> dict[str, np.ndarray]:
@@ -56,7 +44,7 @@ def feeder_arrays(net: Any, name: str) -> dict[str, np.ndarray]:
     ppc, lookups = per_unit(net, name)
     lookup = np.asarray(lookups["bus"])
     supplied = ppc["bus"][:, 1] != ISOLATED
-    branches = live_branches(net, ppc, lookups["branch"], supplied)
+    branches = live_branches(net, ppc, lookups["branch"], supplied, name)
     root = int(lookup[int(net.ext_grid.bus[net.ext_grid.in_service].iloc[0])])
     order, parent, branch_of = _tree(branches, supplied, root, name)
     row_of = np.full(len(ppc["bus"]), -1)
@@ -68,6 +56,7 @@ def feeder_arrays(net: Any, name: str) -> dict[str, np.ndarray]:
     arrays["pandapower_bus"] = indices[kept].astype(np.int64)
     arrays["feeder_bus"] = feeder_bus[kept].astype(np.int64)
     arrays.update(_bus_arrays(net, ppc, order, parent, indices[kept], feeder_bus[kept]))
+    arrays["shunt"] = bus_shunts(ppc, branches)[order]
     bus_map = dict(zip(indices[kept].tolist(), feeder_bus[kept].tolist(), strict=True))
     arrays.update(equipment_arrays(net, bus_map))
     arrays["parent"] = parent
@@ -143,48 +132,6 @@ def per_unit(net: Any, name: str) -> tuple[Any, dict[str, Any]]:
     return unloaded._ppc, unloaded._pd2ppc_lookups
 
 
-def live_branches(net: Any, ppc: Any, ranges: dict[str, tuple[int, int]], supplied: np.ndarray) -> Branches:
-    """The branches in service between supplied buses, as two-ports. Raises GridError for an unknown kind."""
-    from pandapower.pypower.makeYbus import branch_vectors
-
-    table = ppc["branch"]
-    f_bus, t_bus = table[:, 0].astype(np.int64), table[:, 1].astype(np.int64)
-    rating_ka = np.full((len(table), 2), np.inf)
-    is_transformer = np.zeros(len(table), dtype=bool)
-    names = [f"branch {row}" for row in range(len(table))]
-    for kind, (start, stop) in ranges.items():
-        if kind not in BRANCH_TABLES:
-            raise GridError(f"branches of kind {kind} are not supported; allowed: {', '.join(BRANCH_TABLES)}")
-        is_transformer[start:stop] = kind == "trafo"
-        if kind in ("line", "trafo"):
-            rating_ka[start:stop] = _line_rating_ka(net) if kind == "line" else _transformer_rating_ka(net)
-            names[start:stop] = [
-                text(value, f"{kind} {index}") for index, value in zip(net[kind].index, net[kind].name, strict=True)
-            ]
-    live = (table[:, 10].real == 1) & supplied[f_bus] & supplied[t_bus] & (f_bus != t_bus)
-    tt, ff, ft, tf = branch_vectors(table[live].astype(float), int(live.sum()))
-    admittance = np.stack([ff, ft, tf, tt], axis=1)
-    kept = [names[row] for row in np.flatnonzero(live)]
-    return Branches(f_bus[live], t_bus[live], admittance, rating_ka[live], is_transformer[live], kept)
-
-
-def _line_rating_ka(net: Any) -> np.ndarray:
-    """(lines, 2): the current at which pandapower calls a line 100 % loaded, the same at both ends."""
-    line = net.line
-    limit_ka = np.asarray(line.max_i_ka * line.df * line.parallel, float)
-    limit_ka = np.where(limit_ka > 0, limit_ka, np.inf)  # NaN compares false: an unrated line
-    return np.stack([limit_ka, limit_ka], axis=1)
-
-
-def _transformer_rating_ka(net: Any) -> np.ndarray:
-    """(transformers, 2): pandapower's definition "current", rated current at the rated voltage of each
-    side."""
-    trafo = net.trafo
-    rated_mva = np.asarray(trafo.sn_mva * trafo.parallel * trafo.df, float)
-    rated_kv = np.stack([np.asarray(trafo.vn_hv_kv, float), np.asarray(trafo.vn_lv_kv, float)], axis=1)
-    return rated_mva[:, None] / (SQRT3 * rated_kv)
-
-
 def _tree(branches: Branches, supplied: np.ndarray, root: int, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Buses in depth-first order, each one's parent as a position in that order, and its branch (-1 at the
     root).
@@ -242,7 +189,7 @@ def _branch_arrays(branches: Branches, row_of: np.ndarray, branch_of: np.ndarray
     a, k = np.ones(count, complex), np.zeros(count, complex)
     z, y_eq = np.zeros(count, complex), np.zeros(count, complex)
     rating_pu = np.full((count, 2), np.inf)
-    base_ka = ppc["baseMVA"] / (SQRT3 * ppc["bus"][:, 9].astype(float))
+    base_ka = base_currents_ka(ppc)
     loop_ends = np.zeros((len(rest), 2), np.int64)
     for entry in range(1, count):
         row = used[entry]
@@ -292,7 +239,6 @@ def _bus_arrays(
     return {
         "bus_name": np.array(names, dtype=str),
         "nominal_kv": rows[:, 9],
-        "shunt": (rows[:, 4] + 1j * rows[:, 5]) / float(ppc["baseMVA"]),
         "band_low_pu": np.where(np.isfinite(low_pu), low_pu, 0.9),
         "band_high_pu": np.where(np.isfinite(high_pu), high_pu, 1.1),
         "position": _positions(points, parent),

@@ -11,7 +11,6 @@ the sweep, loops included; this module is for studies. lightsim2grid and scipy a
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +18,9 @@ from typing import Any
 
 import numpy as np
 
+from envs.grid.branches import base_currents_ka, bus_shunts, live_branches
 from envs.grid.cache import cached
-from envs.grid.convert import ISOLATED, check_supported, live_branches, per_unit
+from envs.grid.convert import ISOLATED, check_supported, per_unit
 from envs.grid.equipment import equipment_arrays, text
 from envs.grid.errors import GridError
 from envs.grid.feeder import Generators, Loads, Storages, equipment_table
@@ -96,7 +96,7 @@ def mesh_arrays(net: Any, name: str) -> Mapping[str, np.ndarray]:
     check_supported(net, name)
     ppc, lookups = per_unit(net, name)
     supplied = ppc["bus"][:, 1] != ISOLATED
-    branches = live_branches(net, ppc, lookups["branch"], supplied)
+    branches = live_branches(net, ppc, lookups["branch"], supplied, name)
     row_of = np.where(supplied, np.cumsum(supplied) - 1, -1)
     lookup, indices = np.asarray(lookups["bus"]), net.bus.index.to_numpy()
     mesh_bus = np.array([row_of[lookup[index]] if lookup[index] >= 0 else -1 for index in indices])
@@ -105,7 +105,6 @@ def mesh_arrays(net: Any, name: str) -> Mapping[str, np.ndarray]:
     for index, bus in zip(indices[kept][::-1].tolist(), mesh_bus[kept][::-1].tolist(), strict=True):
         names[bus] = text(net.bus.name[index], f"bus {index}")
     rows, base_mva = ppc["bus"][supplied].astype(float), float(ppc["baseMVA"])
-    base_ka = base_mva / (math.sqrt(3.0) * ppc["bus"][:, 9].astype(float))
     ends = np.stack([branches.f_bus, branches.t_bus], axis=1)
     angle = np.deg2rad(rows[:, 8])
     bus_map = dict(zip(indices[kept].tolist(), mesh_bus[kept].tolist(), strict=True))
@@ -113,9 +112,9 @@ def mesh_arrays(net: Any, name: str) -> Mapping[str, np.ndarray]:
         "f_bus": row_of[branches.f_bus],
         "t_bus": row_of[branches.t_bus],
         "admittance": branches.admittance.astype(complex),
-        "rating_pu": branches.rating_ka / base_ka[ends],
+        "rating_pu": branches.rating_ka / base_currents_ka(ppc)[ends],
         "branch_name": np.array(branches.name, dtype=str),
-        "shunt": (rows[:, 4] + 1j * rows[:, 5]) / base_mva,
+        "shunt": bus_shunts(ppc, branches)[supplied],
         "idle": rows[:, 7] * (np.cos(angle) + 1j * np.sin(angle)),
         "root": np.asarray(row_of[lookup[int(net.ext_grid.bus[net.ext_grid.in_service].iloc[0])]]),
         "base_kva": np.asarray(base_mva * 1000.0),

@@ -12,6 +12,7 @@ import pytest
 from envs.grid.cache import cache_folder
 from envs.grid.equipment import text
 from envs.grid.feeder import GridError, load_feeder
+from envs.grid.messages import exchange
 from envs.grid.newton import Mesh, NewtonFlow, load_mesh
 from envs.grid.profiles import load_profiles
 from envs.grid.sources import build_net, find_source
@@ -149,3 +150,53 @@ def test_a_file_that_is_no_net_is_refused(ring: Path, content: str) -> None:
         load_feeder(f"file:{ring / 'bad.json'}")
     with pytest.raises(GridError, match="does not exist"):
         load_feeder("file:nowhere.json")
+
+
+JOINED = """
+import pandapower as pp
+def build():
+    net = pp.create_empty_network()
+    bus = [pp.create_bus(net, 20.0) for _ in range(5)]
+    pp.create_ext_grid(net, bus[0])
+    for a, b in ((0, 1), (1, 2), (2, 3), (0, 4)):
+        pp.create_line(net, bus[a], bus[b], 10.0, std_type="NA2XS2Y 1x240 RM/25 12/20 kV", name=f"{a}-{b}")
+    net.line["g_us_per_km"] = 2.0
+    pp.create_switch(net, 1, 2, "b", closed=True)
+    pp.create_switch(net, 4, 0, "b", closed=True)  # joined at the upper grid's bus
+    pp.create_load(net, bus[3], 1.0, 0.3)
+    return net
+"""
+
+
+@pytest.mark.parametrize("extra", ["", "pp.create_line(net, 0, 3, 12.0, std_type='NA2XS2Y 1x240 RM/25 12/20 kV')"])
+def test_a_line_whose_ends_a_switch_joins_still_charges(extra: str, ring: Path) -> None:
+    (ring / "joined.py").write_text(JOINED.replace("    return", f"    {extra}\n    return"))
+    net = solved_by_pandapower(build_net(find_source("case:joined", [ring])))
+    feeder, mesh = load_feeder("case:joined", [ring]), load_mesh("case:joined", [ring])
+    assert "1-2" not in mesh.branch_name
+    flows = [(feeder, PowerFlow(feeder).solve(*nominal(feeder))), (mesh, NewtonFlow(mesh).solve(*nominal(mesh)))]
+    for grid, flow in flows:
+        found = [flow.voltage_pu[grid.bus_of(index)] for index in net.bus.index]
+        np.testing.assert_allclose(found, net.res_bus.vm_pu, rtol=0.0, atol=1e-7)
+        loading = dict(zip(grid.branch_name.tolist(), flow.loading.tolist(), strict=True))
+        for line in ("0-1", "2-3"):
+            row = net.line.index[net.line.name == line][0]
+            assert loading[line] == pytest.approx(net.res_line.loading_percent[row] / 100, abs=1e-7)
+        assert flow.slack_p_kw == pytest.approx(float(net.res_ext_grid.p_mw.sum()) * 1000, abs=1e-4)
+        assert flow.losses_kw == pytest.approx(float(net.res_line.pl_mw.sum()) * 1000, abs=1e-4)
+    if not extra:
+        told = exchange(feeder, *nominal(feeder))
+        np.testing.assert_allclose(told.voltage_pu, flows[0][1].voltage_pu, rtol=0.0, atol=1e-12)
+
+
+def test_a_joined_branch_that_overloads_itself_is_refused(ring: Path) -> None:
+    (ring / "joined.py").write_text(JOINED.replace("    return", "    net.line['max_i_ka'] = 1e-4\n    return"))
+    with pytest.raises(GridError, match="closed switches join the two ends of 1-2"):
+        load_feeder("case:joined", [ring])
+
+
+@pytest.mark.parametrize("load", [load_feeder, load_mesh])
+def test_a_net_without_a_branch_is_refused(load: Any, ring: Path) -> None:
+    (ring / "joined.py").write_text(JOINED.replace("    return", "    net.line['in_service'] = False\n    return"))
+    with pytest.raises(GridError, match="no branch in service"):
+        load("case:joined", [ring])
