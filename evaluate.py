@@ -14,6 +14,7 @@ from envs.settings import CONFIG_ROOT, Scenario, load_scenario
 from evaluation.command import Parser, add_players, add_seeds, answered, folder, policies_of, ready, seeds_of, whole
 from evaluation.comparison import variants, write_comparison
 from evaluation.kernels import say_compiling
+from evaluation.provenance import command_line
 from evaluation.report import write_report
 from evaluation.runs import RunResult, plan_jobs, play_all
 from evaluation.study import Study, study_of, write_metrics
@@ -90,8 +91,8 @@ def _scenarios(names: Sequence[str], overrides: Sequence[str]) -> list[Scenario]
     return [load_scenario(path, changes) for path in paths]
 
 
-def evaluate(arguments: argparse.Namespace) -> Path:
-    """Run the study of a parsed command line; the path of its report.
+def evaluate(arguments: argparse.Namespace, command: str) -> Path:
+    """Run the study of a parsed command line; the path of its report, which names the command.
 
     Raises:
         SettingsError: a scenario, override or policy that cannot be; nothing has been played then.
@@ -112,13 +113,14 @@ def evaluate(arguments: argparse.Namespace) -> Path:
     write_metrics(study, arguments.out)
     if comparison is not None:
         write_comparison(comparison, study, arguments.out)
-    return write_report(study, arguments.out, comparison)
+    return write_report(study, arguments.out, comparison, command)
 
 
 def main(words: Sequence[str] | None = None) -> int:
     """Command line; 0, or 2 where the command or a setting cannot be."""
-    arguments = parser().parse_args(words)
-    return answered("evaluate.py", lambda: print(f"The report is in {evaluate(arguments).resolve()}"))
+    words = sys.argv[1:] if words is None else words
+    arguments, command = parser().parse_args(words), command_line("evaluate.py", words)
+    return answered("evaluate.py", lambda: print(f"The report is in {evaluate(arguments, command).resolve()}"))
 
 
 if __name__ == "__main__":

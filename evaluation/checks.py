@@ -11,8 +11,9 @@ from envs.types import CAUSES, HIGH_UPU, LOADING_PPM, LOW_UPU, MESSAGES, PPM, RO
 from evaluation.daybook import EventPage
 from evaluation.figures.style import time_of
 from evaluation.runs import RunResult
+from evaluation.story import FLOOR
 from evaluation.study import Part, Study
-from evaluation.words import NONE, number
+from evaluation.words import NONE, number, outside
 
 
 @dataclass
@@ -41,16 +42,18 @@ def _table(part: Part) -> CheckTable:
 def _rows(part: Part, run: RunResult, page: EventPage) -> list[list[str]]:
     event = f"{time_of(page.start, part.world.periods_per_day)}, {CAUSES[page.cause]}"
     apart_pu = run.truth.apart_pu.get(page.event, np.zeros(0))
-    rows = []
+    grid, rows = part.scenario.grid, []
     for n, found in enumerate(page.passes):
         solved = found[LOW_UPU] > 0
-        voltages = f"{number(found[LOW_UPU] / PPM, 'pu')} to {number(found[HIGH_UPU] / PPM, 'pu')}"
+        low, high = (
+            outside(found[end] / PPM, grid.band_low_pu, grid.band_high_pu, 4, FLOOR) for end in (LOW_UPU, HIGH_UPU)
+        )
         rows.append(
             [
                 event,
                 str(n + 1),
                 *(str(found[column]) for column in (ROUNDS, MESSAGES, TICKS)),
-                voltages if solved else "no solution",
+                f"{low} to {high}" if solved else "no solution",
                 number(100.0 * found[LOADING_PPM] / PPM, "%") if solved else NONE,
                 str(int((page.broken[:, 0] == n).sum())),
                 f"{apart_pu[n]:.1g}",

@@ -14,7 +14,7 @@ import numpy as np
 
 from envs.config import SettingsError
 from envs.money import LAST_RESORT
-from envs.types import CAUSES, PPM, VERDICTS
+from envs.types import CAUSES, PASSED, PPM, VERDICTS
 from evaluation.daybook import AMOUNT, FLOW, ORDER_WH, PERIOD, SITE, SUBSIDY_PRICE, EventPage
 from evaluation.figures.style import time_of
 from evaluation.flexibility import COLUMNS, totals
@@ -113,10 +113,10 @@ def _nodal(run: RunResult, page: EventPage) -> str:
 
 
 def _check(run: RunResult, page: EventPage) -> str:
-    loops = f"after {page.loops} loop{'s' if page.loops != 1 else ''}" if page.loops else "at once"
+    loops = f" after {page.loops} loop{'s' if page.loops != 1 else ''}" if page.loops else ""
     if page.cuts:
         cut = sum(abs(wh) for _, wh in page.cuts)
         rows = run.book.payments
         paid = rows[(rows[:, FLOW] == LAST_RESORT) & (rows[:, PERIOD] == page.start), AMOUNT].sum()
-        return f"failed {loops}; cut of last resort {cut} Wh, paid {number(currency(paid), '¤')} ¤"
-    return f"{VERDICTS[page.verdict]} {loops}"
+        return f"failed{loops}; cut of last resort {cut} Wh, paid {number(currency(paid), '¤')} ¤"
+    return f"{VERDICTS[page.verdict]}{loops or (' at once' if page.verdict == PASSED else '')}"

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import platform
 from dataclasses import dataclass
 from datetime import date, timedelta
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +22,12 @@ from evaluation.measures import METRICS, Metric
 from evaluation.measures.grid import completion_by_cause
 from evaluation.misconduct import charges, consequences, honest_twin
 from evaluation.paths import path_tables
+from evaluation.provenance import origin
 from evaluation.statistics import estimate
 from evaluation.story import event_story
 from evaluation.study import Part, Study, summary_metrics
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
-PACKAGES = ("gridpact", "numpy", "numba", "pandapower", "simbench", "coincurve", "pydantic", "matplotlib")
 SUMMARY_GROUPS = {
     "events": "Events and demand response",
     "grid": "Grid",
@@ -70,19 +68,10 @@ class Row:
     source: str
 
 
-def label_of(name: str) -> str:
-    """A metric's name as text."""
-    text = name.replace("_", " ")
-    for ending, meaning in ((" without", ", without orders"), (" with", ", as lived")):
-        if text.endswith(ending):
-            text = text.removesuffix(ending) + meaning
-    return text[:1].upper() + text[1:]
-
-
 def _row(study: Study, metric: Any) -> Row:
     differences = [study.difference(metric.name, k) for k in range(1, len(study.parts))]
     return Row(
-        label_of(metric.name),
+        words.label_of(metric.name),
         metric.meaning,
         metric.unit,
         [words.interval(part.estimate(metric.name), metric.unit) for part in study.parts],
@@ -230,12 +219,8 @@ def _chains(study: Study) -> list[dict[str, Any]]:
     return rows
 
 
-def _versions() -> list[tuple[str, str]]:
-    return [("Python", platform.python_version()), *((name, metadata.version(name)) for name in PACKAGES)]
-
-
-def render_report(study: Study, comparison: Comparison | None = None) -> str:
-    """The report as HTML text; with a section for the comparison that the study was played for."""
+def render_report(study: Study, comparison: Comparison | None = None, command: str | None = None) -> str:
+    """The report as HTML text; with a section for the comparison and the command that the study was played for."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -274,15 +259,15 @@ def render_report(study: Study, comparison: Comparison | None = None) -> str:
         story=event_story(study),
         chains=_chains(study),
         settings=[(p.name, yaml.safe_dump(p.scenario.model_dump(mode="json"), sort_keys=False)) for p in study.parts],
-        versions=_versions(),
+        origin=origin(command),
         public=public,
         total=len(METRICS),
         clock=lambda period: time_of(period, first.world.periods_per_day),
     )
 
 
-def write_report(study: Study, out: Path, comparison: Comparison | None = None) -> Path:
+def write_report(study: Study, out: Path, comparison: Comparison | None = None, command: str | None = None) -> Path:
     """Write ``report.html`` into ``out``; its path."""
     path = out / "report.html"
-    path.write_text(render_report(study, comparison), encoding="utf-8")
+    path.write_text(render_report(study, comparison, command), encoding="utf-8")
     return path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,11 +15,13 @@ from evaluation.daybook import AGGREGATOR, AMOUNT, EVENT, FLOW, ORDER_WH, SITE, 
 from evaluation.figures.style import time_of
 from evaluation.runs import RunResult
 from evaluation.study import Part, Study
+from evaluation.words import outside
 from ledger.show import event_view
 from ledger.store import Store
 
 SHORT = 12  # hexadecimal digits of a hash that are shown
 MOST_SITES = 12
+FLOOR = 2e-6  # of a limit: the ledger rounds to millionths
 
 
 @dataclass
@@ -80,14 +83,22 @@ def _trigger(part: Part, page: EventPage) -> list[str]:
     ]
 
 
+def _found(part: Part, extremes: Sequence[int], digits: int, floor: float = FLOOR) -> tuple[str, str]:
+    """Extremes of the voltage and highest loading, from millionths; more digits where a limit's own would show."""
+    grid, (low, high, loading) = part.scenario.grid, extremes
+    ends = [outside(v / PPM, grid.band_low_pu, grid.band_high_pu, digits, floor) for v in (low, high)]
+    loaded = outside(100.0 * loading / PPM, 0.0, 100.0 * grid.loading_limit, digits - 3, 100.0 * floor)
+    return "–".join(ends), loaded
+
+
 def passes(part: Part, page: EventPage) -> list[str]:
     """Each loop of the safety check: how it was dispatched, what the check found, what became a row of the next."""
     lines, grid = [], part.scenario.grid
     for n, (method, proven, wh, low, high, loading, *_) in enumerate(page.passes.tolist()):
         broken = page.broken[page.broken[:, 0] == n, 1].tolist()
         cost = "" if METHODS[method] == "none" else ", least cost proven" if proven else ", least cost not proven"
-        kept = low >= grid.band_low_pu * PPM - 2 and high <= grid.band_high_pu * PPM + 2
-        kept &= loading <= grid.loading_limit * PPM + 2
+        kept = low >= (grid.band_low_pu - FLOOR) * PPM and high <= (grid.band_high_pu + FLOOR) * PPM
+        kept &= loading <= (grid.loading_limit + FLOOR) * PPM
         if broken:
             found = "broken: " + ", ".join(_place(part, place) for place in broken)
         elif kept:
@@ -96,7 +107,8 @@ def passes(part: Part, page: EventPage) -> list[str]:
             found = "limits broken that these orders neither broke nor can mend"
         else:
             found = "limits broken that no order can mend"
-        seen = f"{low / 1e6:.4f}–{high / 1e6:.4f} pu, loading {loading / 1e4:.1f} %" if low > 0 else "no solution"
+        volts, loaded = _found(part, (low, high, loading), 4, 0.0 if broken else FLOOR)
+        seen = f"{volts} pu, loading {loaded} %" if low > 0 else "no solution"
         lines.append(
             f"Dispatch {n + 1} by {METHODS[method]}{cost}: {wh / 1000:.2f} kWh a period; check: {seen}, {found}."
         )
@@ -107,8 +119,7 @@ def _dispatch(part: Part, page: EventPage) -> list[str]:
     awards = "; ".join(
         f"aggregator {a}: {won / 1000:.2f} kWh at {price / 1e6:.3f} ¤/kWh" for a, _, won, price in page.awards if won
     )
-    low, high, loading = page.before
-    after_low, after_high, after_loading = page.after
+    (volts, loaded), (after_volts, after_loaded) = (_found(part, found, 3) for found in (page.before, page.after))
     check = VERDICTS[page.verdict]
     if page.cuts:
         check += f", {sum(abs(wh) for _, wh in page.cuts) / 1000:.2f} kWh cut as a last resort"
@@ -116,8 +127,8 @@ def _dispatch(part: Part, page: EventPage) -> list[str]:
         f"Awards: {awards or 'none'}.",
         *passes(part, page),
         f"Orders to {len(page.orders)} sites: {page.orders[:, ORDER_WH].sum() / 1000:.2f} kWh a period.",
-        f"Forecast without → with the orders: voltage {low / 1e6:.3f}–{high / 1e6:.3f} → {after_low / 1e6:.3f}–"
-        f"{after_high / 1e6:.3f} pu, highest loading {loading / 1e4:.0f} → {after_loading / 1e4:.0f} %.",
+        f"Forecast without → with the orders: voltage {volts} → {after_volts} pu, highest loading {loaded} → "
+        f"{after_loaded} %.",
         f"Safety check {check}; awards {'reopened' if page.reopened else 'not reopened'} ({page.loops} loops).",
     ]
 

@@ -69,6 +69,24 @@ def clear(estimate: Estimate) -> bool:
     return abs(estimate.mean) > estimate.half_width and estimate.mean != 0.0
 
 
+def label_of(metric: str) -> str:
+    """A metric's name as text."""
+    text = metric.replace("_", " ")
+    for ending, meaning in ((" without", ", without orders"), (" with", ", as lived")):
+        if text.endswith(ending):
+            text = text.removesuffix(ending) + meaning
+    return text[:1].upper() + text[1:]
+
+
+def outside(value: float, low: float, high: float, digits: int, floor: float = 0.0) -> str:
+    """A value with ``digits`` decimals, more where it is beyond a limit, by over ``floor``, and would not show it."""
+    text = f"{value:.{digits}f}"
+    while not low - floor <= value <= high + floor and low <= float(text) <= high and digits < 6:
+        digits += 1
+        text = f"{value:.{digits}f}"
+    return text
+
+
 def _mean(part: Part, metric: str) -> float | None:
     return part.estimate(metric).mean
 

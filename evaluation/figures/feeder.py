@@ -23,6 +23,7 @@ from evaluation.figures.style import (
 )
 from evaluation.measures.base import lived
 from evaluation.study import Study
+from evaluation.words import outside
 
 # Below the planning band, five steps inside it, above it.
 STEPS = ("#5b3f8f", "#e3eff0", "#bcd9dc", "#8fbfc5", "#5f9fa8", "#34808c", "#b5352a")
@@ -63,7 +64,7 @@ def _map(axis: Axes, world: World, voltage: np.ndarray, loading: np.ndarray, nor
     for bus in range(1, feeder.bus_count):
         if not grid.band_low_pu - 1e-6 <= voltage[bus] <= grid.band_high_pu + 1e-6:
             axis.annotate(
-                f"{voltage[bus]:.3f}",
+                outside(voltage[bus], grid.band_low_pu, grid.band_high_pu, 4),
                 (x[bus], y[bus]),
                 xytext=(8, 6),
                 textcoords="offset points",

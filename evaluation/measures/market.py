@@ -200,7 +200,7 @@ METRICS = [
         "money",
         "sellers_trade_gain",
         "%",
-        "as sellers_gain, by trade alone: what a kWh sold to peers earns beyond feed-in; no payments for flexibility",
+        "as Sellers gain, by trade alone: what a kWh sold to peers earns beyond feed-in; no payments for flexibility",
         public=lambda w, b: _gain_percent(w, b, True, trade_gain),
         better=1,
     ),
@@ -208,7 +208,7 @@ METRICS = [
         "money",
         "buyers_trade_saving",
         "%",
-        "as buyers_saving, by trade alone: what a kWh bought from peers costs less than retail; no payments for "
+        "as Buyers saving, by trade alone: what a kWh bought from peers costs less than retail; no payments for "
         "flexibility",
         public=lambda w, b: _gain_percent(w, b, False, trade_gain),
         better=1,

@@ -5,16 +5,26 @@ from __future__ import annotations
 import csv
 import json
 import re
+import subprocess
+from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 
+import numpy as np
 import pytest
 
+from envs.types import PASSED, VERDICTS
+from evaluation import provenance
+from evaluation.event_table import _check
 from evaluation.measures import METRICS
+from evaluation.provenance import command_line, commit
 from evaluation.report import write_report
+from evaluation.story import passes
 from evaluation.study import COLUMNS, write_metrics
-from evaluation.words import clear, interval, number
+from evaluation.words import clear, interval, number, outside
 from tests.evaluation.conftest import study_in, tiny
 
+ROOT = Path(__file__).resolve().parents[2]
 SECTIONS = (
     "verdict", "summary", "grid", "market", "money", "events", "event", "credit", "chain", "metrics", "provenance",
 )  # fmt: skip
@@ -155,3 +165,64 @@ def test_numbers_read_well():
     assert clear(Estimate(1.0, 0.5, 5))
     assert not clear(Estimate(1.0, 1.5, 5))
     assert not clear(Estimate(0.0, 0.0, 5))
+
+
+def test_what_is_outside_a_limit_reads_outside():
+    assert outside(1.0501, 0.95, 1.05, 3) == "1.0501"
+    assert outside(1.050004, 0.95, 1.05, 4) == "1.050004"
+    assert outside(0.949996, 0.95, 1.05, 4) == "0.949996"
+    assert outside(1.0534, 0.95, 1.05, 3) == "1.053"
+    assert outside(1.04999, 0.95, 1.05, 3) == "1.050"
+    assert outside(1.050002, 0.95, 1.05, 4, 2e-6) == "1.0500"
+    assert outside(100.03, 0.0, 100.0, 0) == "100.03"
+
+
+def test_the_checks_of_an_event_say_where_they_are_at_once_and_how_far_out(study):
+    """A check that found a bus broken shows a voltage beyond the band; only what passed did so at once."""
+    part = study.parts[0]
+    low, high = part.scenario.grid.band_low_pu, part.scenario.grid.band_high_pu
+    page = next(page for page in part.runs[0].book.events if len(page.passes))
+    row = page.passes[0].copy()
+    row[3:6] = [round(1.02 * 1e6), round(high * 1e6) + 1, 500_000]
+    bus = np.array([[0, 1]])
+    line = passes(part, replace(page, passes=row[None], broken=bus))[0]
+    assert f"1.0200–{high + 1e-6:.6f} pu, loading 50.0 %, broken: bus" in line
+    kept = passes(part, replace(page, passes=row[None], broken=bus[:0]))[0]
+    assert f"1.0200–{high:.4f} pu, loading 50.0 %, no limit broken" in kept
+    assert low < 1.02 < high
+    run, loops = part.runs[0], np.stack([row, row])
+    said = {
+        (verdict, len(rows)): _check(run, replace(page, verdict=verdict, passes=rows, cuts=[]))
+        for verdict in range(len(VERDICTS))
+        for rows in (row[None], loops)
+    }
+    assert [key for key, text in said.items() if text.endswith("at once")] == [(PASSED, 1)]
+    assert all(("after 1 loop" in text) == (loops == 2) for (_, loops), text in said.items())
+
+
+def test_the_report_names_its_command_and_commit_without_paths_of_the_machine(study, tmp_path):
+    words = [
+        "tiny",
+        f"--out={ROOT / 'results' / 'a b'}",
+        "--policy",
+        "prosumer=/home/me/run@0-2",
+        "--set",
+        "plugins=[/x/my2]",
+    ]
+    command = command_line("evaluate.py", [*words, str(ROOT / "configs"), "1/2"])
+    assert command == (
+        "python evaluate.py tiny '--out=results/a b' --policy prosumer=run@0-2 --set 'plugins=[my2]' configs 1/2"
+    )
+    html = write_report(study, tmp_path, command="python evaluate.py tiny").read_text(encoding="utf-8")
+    assert "<dt>Command</dt><dd><code>python evaluate.py tiny</code></dd>" in html
+    said = commit()
+    if said is not None:
+        assert f"<dt>Commit</dt><dd>{said}</dd>" in html
+        words = ["git", "rev-parse", f"{said.removesuffix('-dirty')}^{{commit}}", "HEAD"]
+        named, head = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+        assert named == head
+
+
+def test_without_a_repository_there_is_no_commit(tmp_path, monkeypatch):
+    monkeypatch.setattr(provenance, "ROOT", tmp_path)
+    assert commit() is None
