@@ -17,9 +17,10 @@ from envs.certify import KEEPS, Certificate, certify, last_problems, watching
 from envs.config import parse_overrides
 from envs.generate import follow_plans, generate
 from envs.mechanisms import mechanisms_of
+from envs.metered import check_metered
 from envs.money import LAST_RESORT
 from envs.phases.clear import trade
-from envs.phases.deliver import enter_events, flow_of
+from envs.phases.deliver import enter_events
 from envs.phases.route import share_losses
 from envs.phases.safe import promise
 from envs.phases.settle import settle
@@ -33,7 +34,6 @@ from envs.resources.site import advance_twins, plans_ahead, stores_of
 from envs.types import (
     HORIZON,
     TWIN,
-    Bools,
     Claims,
     Energy,
     Ints,
@@ -63,7 +63,6 @@ _ACCOUNTS = frozenset((
     Kind.BALLOT,
 ))  # fmt: skip
 CLOSING_BLOCKS = 2  # after an episode's last period: its results, then the accounts of its last events
-LARGEST_DRAW = 6.0  # standard deviations, see ``envs.draws.normal``
 
 
 class Outcome:
@@ -210,7 +209,7 @@ class Market:
         accepted = self.reader.accepted(block)
         floats, flow, technical, reactive = self.reader.grid(block)
         off, outage_wh = self.reader.outages(block)
-        self._check_flow(accepted, quotes, flow, off)
+        check_metered(self.world, self.state, accepted, quotes, (flow, technical), off)
         nothing = np.zeros_like(accepted[0])
         return Energy(
             generated_wh=accepted[0],
@@ -240,22 +239,6 @@ class Market:
             twin_loading=floats[3],
             converged=np.ones(1, np.bool_),
         )
-
-    def _check_flow(self, accepted: Ints, quotes: Quotes, flow_wh: int, off: Bools) -> None:
-        """The transformer's meter against a power flow of the accepted readings, each as wrong as its witnesses allow.
-
-        A claim stands within the tolerance of what witnesses saw, who err too; losses change with what flows, so they
-        count once more as slack.
-        """
-        standing, noise = self.world.scenario.standing, self.world.scenario.sites.witness_noise * LARGEST_DRAW
-        if noise >= 1.0:
-            return
-        net = accepted[0] - accepted[1] + accepted[2]
-        due, losses = flow_of(self.world, self.state, net, accepted[1], quotes.reactive_ppm, off)
-        seen = np.maximum(abs(accepted) + standing.meter_tolerance_wh, abs(accepted) / (1.0 - standing.meter_tolerance))
-        slack = float((seen / (1.0 - noise) - abs(accepted)).sum()) + abs(float(losses[0])) + self.world.sites
-        if abs(flow_wh - int(due[0])) > slack:
-            raise Impossible("settlement", Kind.GRID, f"flow_wh {flow_wh}", f"{int(due[0])} within {slack:.0f} Wh")
 
     def _switched(self, block: Sealed, planned_wh: Ints) -> Ints:
         """(1, N) Wh cut, by the rows of the last resort, at most what was planned, in its direction."""

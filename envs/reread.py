@@ -14,7 +14,7 @@ from envs.records import Scribe, event_id, quoted_blocks
 from envs.types import HORIZON, HOURS, LIVED, OUTLOOK, PPM, REQUESTS, TWIN, UPPER, Bools, Floats, Ints, Quotes, Stage
 from envs.world import World
 from ledger.audit import Impossible, Sealed
-from ledger.kinds import Kind
+from ledger.kinds import SCHEMAS, Kind
 from ledger.records import Record
 
 
@@ -160,8 +160,12 @@ class Reader:
         """Voltages and loadings, lived and without orders, (1, buses) each; flow Wh, technical losses Wh, varh."""
         body = only(block, Kind.GRID, "settlement").body
         floats = [np.array([side]) / PPM for side in body[1:5]]
-        if len(body[1]) != self.world.feeder.bus_count:
-            raise Impossible("settlement", Kind.GRID, f"{len(body[1])} voltages", f"{self.world.feeder.bus_count}")
+        buses, branches = self.world.feeder.bus_count, self.world.feeder.branch_count
+        inverters = 0 if self.world.scenario.grid.reactive == "none" else self.world.sites
+        for side, due in (*zip(range(1, 5), (buses, branches) * 2, strict=True), (10, inverters)):
+            if len(body[side]) != due:
+                found = f"{len(body[side])} {SCHEMAS[Kind.GRID][side].name}"
+                raise Impossible("settlement", Kind.GRID, found, f"{due} of them")
         return floats, body[5], body[7], body[10]
 
     def outages(self, block: Sealed) -> tuple[Bools, Ints]:

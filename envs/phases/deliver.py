@@ -213,21 +213,26 @@ def _flows(
         loss[b] = flow[b] + total
 
 
-def flow_of(
-    world: World, state: State, net_wh: Ints, consumed_wh: Ints, set_ppm: Ints, off: Bools
-) -> tuple[Ints, Ints]:
-    """(B,) Wh through the transformer and lost on the way, were these the sites' energies, (B, N) each; ``off`` marks
-    those that are disconnected.
-    """
-    worlds, feeder = len(net_wh), world.feeder
+class Flow(NamedTuple):
+    """A power flow at the transformer, B worlds."""
+
+    flow_wh: Ints  # (B,) through the transformer
+    loss_wh: Ints  # (B,) lost on the way
+    voltage_pu: Floats  # (B, buses)
+    converged: Bools  # (B,)
+
+
+def flow_of(world: World, state: State, net_wh: Ints, consumed_wh: Ints, set_ppm: Ints, off: Bools) -> Flow:
+    """The power flow, were these the sites' energies, (B, N) each; ``off`` marks those that are disconnected."""
+    worlds, buses, branches = len(net_wh), world.feeder.bus_count, world.feeder.branch_count
     flow_wh, loss_wh = np.zeros((2, worlds), np.int64)
-    shapes = (feeder.bus_count, feeder.branch_count) * 2
+    voltage_pu, converged = np.zeros((worlds, buses)), np.zeros(worlds, np.bool_)
     _flows(
         limits_of(world), net_wh, consumed_wh, net_wh, consumed_wh, world.load_var, set_ppm,
-        state.day * world.periods_per_day + state.period, off, flow_wh, loss_wh, np.zeros_like(net_wh),
-        *(np.zeros((worlds, length)) for length in shapes), np.zeros(worlds, np.bool_),
+        state.day * world.periods_per_day + state.period, off, flow_wh, loss_wh, np.zeros_like(net_wh), voltage_pu,
+        *(np.zeros((worlds, length)) for length in (branches, buses, branches)), converged,
     )  # fmt: skip
-    return flow_wh, loss_wh
+    return Flow(flow_wh, loss_wh, voltage_pu, converged)
 
 
 def deliver(world: World, state: State, quotes: Quotes, plan: Plan, fraction: Floats, last: bool = False) -> Energy:
