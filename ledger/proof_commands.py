@@ -100,8 +100,10 @@ def checked_view(options: argparse.Namespace) -> int:
     try:
         if get(value, "schema", str) != schema_name("view"):
             raise ProofError(f"schema {value['schema'][:40]!r} is not {schema_name('view')}")
-        trusted = _trusted(options)
-        view = {"proven": True, "blocks": [as_proven(part, trusted) for part in get(value, "blocks", list)]}
+        trusted, parts = _trusted(options), get(value, "blocks", list)
+        if not parts:
+            raise ProofError("blocks: the answer shows none")
+        view = {"proven": True, "blocks": [as_proven(part, trusted) for part in parts]}
     except ProofError as error:
         return _refused(error, "view-verdict", options.json)
     if options.json:

@@ -195,6 +195,14 @@ def test_a_sibling_s_own_hash_does_not_tell_its_business(combined):
     assert check_seen(trading, own).business == "trading"
 
 
+def test_an_answer_without_blocks_proves_nothing(combined, tmp_path, capsys):
+    path, head = combined
+    file = tmp_path / "empty.json"
+    file.write_text(json.dumps(seen_by(capsys, path, "prosumer 0", "--block", "3") | {"blocks": []}))
+    assert main(["check-view", str(file), "--head", head.hex()]) == 1
+    assert capsys.readouterr().out == "not proven: blocks: the answer shows none\n"
+
+
 def test_an_inner_node_does_not_pass_for_many_ids(combined):
     """A full node that merges two ids into the node above them keeps the root, not the number of records."""
     path, head = combined
