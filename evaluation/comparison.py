@@ -42,6 +42,11 @@ TABLES = {
         "honest_mean_balance", "malicious_mean_balance",
     ),
 }  # fmt: skip
+LEGEND = """\
+Mean over the seeds {seeds} ± half width of the 95 % confidence interval (Student); ¤: a unit of currency, –: no number.
+In brackets: the difference to {first}, paired by seed; **bold** where its interval leaves out zero.
+† known to the evaluator only; everything else follows from the ledgers.
+"""
 _BY_NAME = {metric.name: metric for metric in METRICS}
 
 
@@ -179,7 +184,7 @@ def tables_of(parts: Sequence[Part]) -> list[tuple[str, list[str], list[list[Cel
 
 def heading(metric: str) -> str:
     """A column's title: the metric and its unit, † where only the evaluator knows it."""
-    unit, text = _BY_NAME[metric].unit, metric.replace("_", " ")
+    unit, text = _BY_NAME[metric].unit, words.label_of(metric)
     return f"{text}{'' if unit == '1' else f' ({unit})'}{' †' if _BY_NAME[metric].public is None else ''}"
 
 
@@ -229,5 +234,6 @@ def write_comparison(comparison: Comparison, study: Study, out: Path) -> None:
     ]
     found = {"schema": SCHEMA, "key": comparison.key, "values": comparison.values, "seeds": study.seeds, "rows": rows}
     (out / "comparison.json").write_text(json.dumps(found, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    head = LEGEND.format(seeds=", ".join(map(str, study.seeds)), first=comparison.values[0])
     pages = [f"## {name}\n\n{markdown(comparison, parts)}\n" for name, parts in comparison.groups(study)]
-    (out / "comparison.md").write_text("\n".join(pages), encoding="utf-8")
+    (out / "comparison.md").write_text("\n".join([head, *pages]), encoding="utf-8")

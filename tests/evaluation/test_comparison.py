@@ -94,6 +94,10 @@ def test_report_and_tables_show_it(out):
     assert '<h2 id="comparison">' in html
     assert "market.trading" in html
     text = (out / "comparison.md").read_text(encoding="utf-8")
+    assert text.startswith("Mean over the seeds 0, 1, 2 ± half width of the 95 % confidence interval")
+    assert "the difference to two_stage_double, paired by seed" in text
+    assert "| Violated periods, as lived (periods) |" in text
+    assert "_periods" not in text
     for title in TABLES:
         assert (f"**{title}**" in text) == (title != "Conduct")
     widths = {line.count("|") for line in text.splitlines() if line.startswith("|")}
