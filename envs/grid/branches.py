@@ -85,18 +85,27 @@ def base_currents_ka(ppc: Any) -> np.ndarray:
     return float(ppc["baseMVA"]) / (SQRT3 * ppc["bus"][:, 9].astype(float))
 
 
+def loading_share(table: Any) -> np.ndarray:
+    """(rows,) the share of its rating up to which a line or transformer may be loaded: max_loading_percent, 100 where
+    there is none."""
+    if "max_loading_percent" not in table:
+        return np.ones(len(table))
+    return np.asarray(table.max_loading_percent.astype(float).fillna(100.0)) / 100.0
+
+
 def _line_rating_ka(net: Any) -> np.ndarray:
-    """(lines, 2): the current at which pandapower calls a line 100 % loaded, the same at both ends."""
+    """(lines, 2): the current at which pandapower calls a line loaded to its max_loading_percent, the same at both
+    ends."""
     line = net.line
-    limit_ka = np.asarray(line.max_i_ka * line.df * line.parallel, float)
+    limit_ka = np.asarray(line.max_i_ka * line.df * line.parallel, float) * loading_share(line)
     limit_ka = np.where(limit_ka > 0, limit_ka, np.inf)  # NaN compares false: an unrated line
     return np.stack([limit_ka, limit_ka], axis=1)
 
 
 def _transformer_rating_ka(net: Any) -> np.ndarray:
-    """(transformers, 2): pandapower's definition "current", rated current at the rated voltage of each
-    side."""
+    """(transformers, 2): pandapower's definition "current", rated current at the rated voltage of each side, times
+    max_loading_percent."""
     trafo = net.trafo
-    rated_mva = np.asarray(trafo.sn_mva * trafo.parallel * trafo.df, float)
+    rated_mva = np.asarray(trafo.sn_mva * trafo.parallel * trafo.df, float) * loading_share(trafo)
     rated_kv = np.stack([np.asarray(trafo.vn_hv_kv, float), np.asarray(trafo.vn_lv_kv, float)], axis=1)
     return rated_mva[:, None] / (SQRT3 * rated_kv)

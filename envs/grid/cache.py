@@ -22,7 +22,7 @@ import numpy as np
 
 from envs.grid.errors import GridError
 
-FORMAT = 5  # raise it whenever the meaning of a stored array changes
+FORMAT = 6  # raise it whenever the meaning of a stored array changes
 
 Arrays = dict[str, np.ndarray]
 

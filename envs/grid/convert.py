@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from envs.grid.branches import Branches, base_currents_ka, bus_shunts, live_branches
+from envs.grid.branches import Branches, base_currents_ka, bus_shunts, live_branches, loading_share
 from envs.grid.equipment import equipment_arrays, text
 from envs.grid.errors import GridError
 
@@ -92,7 +92,7 @@ def check_supported(net: Any, name: str) -> None:
 
 def _check_powers(net: Any, name: str) -> None:
     """What a site can't be: a load that feeds in, a plant that draws, a plant or storage with reactive power of its
-    own, which here is the inverter's; and limits that would go unread.
+    own, which here is the inverter's; and limits that leave a branch nothing or are not there to be read.
     """
     for table, what in (("load", "a load draws"), ("sgen", "a static generator feeds in")):
         elements = net[table][net[table].in_service]
@@ -106,11 +106,12 @@ def _check_powers(net: Any, name: str) -> None:
                 "says what inverters give"
             )
     for table in ("line", "trafo"):
-        stated = net[table].get("max_loading_percent")
-        if stated is not None and bool((stated[net[table].in_service].fillna(100.0) != 100.0).any()):
+        share = loading_share(net[table])
+        wrong = net[table].index[net[table].in_service & ~(share > 0.0)].tolist()
+        if wrong:
+            stated = net[table].max_loading_percent[wrong[0]]
             raise GridError(
-                f"{name} states max_loading_percent other than 100 in its {table} table; branches are planned to one "
-                "share of their ratings: state ratings instead, or use the setting grid.loading_limit"
+                f"{name}: {table} {wrong[0]} has max_loading_percent {stated}; allowed: > 0, or NaN for 100"
             )
     if len(net.line) and "max_i_ka" not in net.line:
         raise GridError(

@@ -90,7 +90,8 @@ class Feeder:
     """A radial or weakly meshed grid. Bus 0 is the root, `parent[c] < c`, every subtree is a contiguous range of buses.
 
     Arrays by branch: entry b < buses is the branch that joins bus b to its parent (entry 0 is void: a = 1, the rest
-    0, ratings infinite); entry buses + m closes loop m. In a radial net branches and buses are as many.
+    0, ratings infinite); entry buses + m closes loop m. In a radial net branches and buses are as many. A rating is the
+    branch's limit, the net's max_loading_percent of what its nameplate says: a loading of 1 is at the limit.
     """
 
     name: str

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
 from envs.grid.feeder import load_feeder
+from envs.grid.newton import NewtonFlow, load_mesh
 from envs.grid.profiles import load_profiles
 from envs.grid.sweep import PowerFlow
 from tests.grid.conftest import CASE33, RURAL, SEMIURBAN, SIX_NODE, TINY, assert_agrees, injections, pandapower_net
 
+URBAN = "simbench:1-MV-urban--0-sw"
 PERIODS = (12 * 4, 96 * 170 + 52, 96 * 340 + 72)  # a winter noon, a summer noon, a December evening
 
 
@@ -30,6 +34,40 @@ def test_nominal_powers(name: str) -> None:
     powers = (feeder.loads.p_kw, feeder.loads.q_kvar, feeder.generators.p_kw)
     flow = PowerFlow(feeder).solve(*injections(feeder, *powers))
     assert_agrees(feeder, flow, pandapower_net(name, *powers))
+
+
+def test_a_simbench_net_of_half_loaded_transformers() -> None:
+    feeder = load_feeder(URBAN)
+    powers = (feeder.loads.p_kw, feeder.loads.q_kvar, feeder.generators.p_kw)
+    flow = PowerFlow(feeder).solve(*injections(feeder, *powers))
+    net = pandapower_net(URBAN, *powers)
+    assert net.trafo.max_loading_percent.tolist() == [50.0, 50.0]
+    assert_agrees(feeder, flow, net, kw=1e-3)
+    loading = dict(zip(feeder.branch_name.tolist(), flow.loading.tolist(), strict=True))
+    found = [loading[name] for name in net.trafo.name]
+    assert found == pytest.approx((net.res_trafo.loading_percent / 50.0).tolist(), abs=1e-7)
+    assert max(found) > 0.3
+
+
+def test_loading_is_of_what_the_net_allows_a_line(tmp_path) -> None:
+    import pandapower
+
+    net = pandapower.create_empty_network()
+    buses = [pandapower.create_bus(net, 0.4) for _ in range(3)]
+    pandapower.create_ext_grid(net, buses[0])
+    for one, other in pairwise(buses):
+        pandapower.create_line(net, one, other, 0.1, std_type="NAYY 4x150 SE")
+    pandapower.create_load(net, buses[2], 0.12)
+    net.line["max_loading_percent"] = [60.0, np.nan]
+    pandapower.to_json(net, str(tmp_path / "street.json"))
+    feeder, mesh = load_feeder("file:street.json", [tmp_path]), load_mesh("file:street.json", [tmp_path])
+    pandapower.runpp(net, tolerance_mva=1e-10, numba=False)
+    assert 60.0 < net.res_line.loading_percent.max() < 100.0
+    expected = net.res_line.loading_percent.to_numpy() / [60.0, 100.0]
+    swept = PowerFlow(feeder).solve(*injections(feeder, feeder.loads.p_kw, feeder.loads.q_kvar, []))
+    newton = NewtonFlow(mesh).solve(*injections(mesh, mesh.loads.p_kw, mesh.loads.q_kvar, []))
+    assert swept.loading[1:] == pytest.approx(expected, abs=1e-7)
+    assert newton.loading == pytest.approx(expected, abs=1e-7)
 
 
 def test_baran_wu_published_figures() -> None:

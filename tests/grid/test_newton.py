@@ -18,7 +18,7 @@ from envs.grid.profiles import load_profiles
 from envs.grid.sources import build_net, find_source
 from envs.grid.sweep import PowerFlow
 from envs.world import build_world
-from tests.grid.conftest import CASE33, RURAL, SEMIURBAN, TINY, injections
+from tests.grid.conftest import CASE33, RURAL, SEMIURBAN, TINY, injections, loading_of_limit
 
 SHIPPED = [TINY, "case:six_node", RURAL, SEMIURBAN, CASE33, "pandapower:create_kerber_dorfnetz"]
 
@@ -61,7 +61,7 @@ def assert_agrees_with_pandapower(mesh: Mesh, net: Any) -> None:
     losses_mw, compared = 0.0, 0
     for table in ("line", "trafo"):
         for index in net[table].index[net[table].in_service]:
-            expected = net[f"res_{table}"].loading_percent[index] / 100
+            expected = loading_of_limit(net, table, index)
             found = loading[text(net[table].name[index], f"{table} {index}")]
             assert np.isnan(expected) or found == pytest.approx(expected, abs=1e-7)
             compared += 1
