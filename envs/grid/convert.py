@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from envs.grid.branches import Branches, base_currents_ka, bus_shunts, live_branches, loading_share
+from envs.grid.elements import check_elements
 from envs.grid.equipment import equipment_arrays, text
 from envs.grid.errors import GridError
 
@@ -84,6 +85,7 @@ def check_supported(net: Any, name: str) -> None:
             f"{name} has controllers in service ({', '.join(kinds)}), which change the net from period to period; "
             "a feeder stays as it is: take them out of service"
         )
+    check_elements(net, name)
     _check_powers(net, name)
     for column in net.load.columns:
         if column.startswith("const_") and bool((net.load[column] != 0).any()):

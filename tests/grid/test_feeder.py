@@ -192,6 +192,12 @@ def test_borrowed_profiles_peak_at_nominal_power(tiny: Feeder) -> None:
         ("net.line['max_loading_percent'] = -60.0", "line 0 has max_loading_percent -60.0"),
         ("del net.line['max_i_ka']", "no column max_i_ka"),
         ("pp.create_sgen(net, bus[1], 0.01, type='CHP')", "of type CHP and no profiles"),
+        ("net.load['p_mw'] = float('nan')", "load 0 has p_mw = nan"),
+        ("pp.create_sgen(net, bus[1], float('inf'))", "sgen 0 has p_mw = inf"),
+        ("net.line.loc[1, 'r_ohm_per_km'] = -1.0", r"line 1 \(1-2\) has r_ohm_per_km = -1"),
+        ("net.line.loc[0, 'length_km'] = 0.0", r"line 0 \(0-1\) has length_km = 0; allowed: finite and > 0"),
+        ("net.line[['r_ohm_per_km', 'x_ohm_per_km']] = 0.0", r"line 0 \(0-1\) has r_ohm_per_km = x_ohm_per_km = 0"),
+        ("net.bus['min_vm_pu'], net.bus['max_vm_pu'] = 1.05, 0.95", "bus 0 has min_vm_pu = 1.05 above"),
     ],
 )
 def test_what_no_site_can_be_is_refused_by_name(extra: str, message: str, tmp_path: Path, own_cache: Path) -> None:
