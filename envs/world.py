@@ -26,6 +26,7 @@ from envs.resources.site import Equipment
 from envs.settings import MarketSettings, Scenario, load_scenario
 from envs.sites import Site, sites_of
 from envs.types import HOURS, Bools, Floats, Ints, Trades
+from ledger.identity import MAX_CAPACITY_W
 
 MAX_SITES = 2_000
 
@@ -239,6 +240,14 @@ def _planned(feeder: Feeder, profiles: Profiles, scenario: Scenario) -> Bools:
     return planned
 
 
+def _refuse_uncertified(capacity_w: Floats, sites: list[Site], where: str) -> None:
+    """SettingsError for what no certificate on the ledger can state: of a site, or of the operator for all of them."""
+    largest = int(np.argmax(capacity_w))
+    for who, power_w in ((f"site {sites[largest].name}", capacity_w[largest]), ("all sites", capacity_w.sum())):
+        if not power_w <= MAX_CAPACITY_W:  # NaN too
+            raise SettingsError(f"{where}: {who} could exchange {power_w:.4g} W (allowed: 0 to {MAX_CAPACITY_W} W)")
+
+
 @lru_cache(maxsize=8)
 def _build(settings: str, source: str) -> World:
     scenario = Scenario.model_validate_json(settings)
@@ -277,6 +286,9 @@ def _build(settings: str, source: str) -> World:
     bus = np.array([s.bus for s in sites], np.int64)
     equipment = _equipment(sites, profiles, scenario)
     fuse_w = rated + equipment.rated_w + equipment.fleet.rated_w + equipment.houses.rated_w
+    # Half as much again as the year's highest demand: a meter's fuse, not a forecast.
+    capacity_w = np.ceil(fuse_w + 1.5 * load_w.max(axis=0))
+    _refuse_uncertified(capacity_w, sites, f"{source}: grid.net = {scenario.grid.net!r}")
     routes = routes_of(feeder)
     reference_pu = reference_distance_pu(routes, bus)
     return World(
@@ -293,8 +305,7 @@ def _build(settings: str, source: str) -> World:
         efficiency=equipment.efficiency,
         equipment=equipment,
         planned_storages=int(planned.sum()),
-        # Half as much again as the year's highest demand: a meter's fuse, not a forecast.
-        capacity_w=np.ceil(fuse_w + 1.5 * load_w.max(axis=0)).astype(np.int64),
+        capacity_w=capacity_w.astype(np.int64),
         inverter_va=scenario.grid.inverter.rating * (rated + equipment.rated_w),
         volt_per_w=np.ascontiguousarray(voltage_sensitivity(feeder)[:, bus]) / 1000.0,
         volt_per_var=np.ascontiguousarray(reactive_sensitivity(feeder)[:, bus]) / 1000.0,

@@ -1,4 +1,4 @@
-"""What a net states of its elements, tested by name before pandapower is asked: it would only not converge, or worse."""
+"""What a net states of its elements, tested by name before pandapower is asked, which would only not converge."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from envs.config import SettingsError
 from envs.grid.cache import cache_folder
 from envs.grid.equipment import text
 from envs.grid.feeder import GridError, load_feeder
@@ -106,6 +107,13 @@ def test_a_scenario_plays_on_a_meshed_net(ring: Path) -> None:
     (ring / "cases" / "ring.py").write_text(RING)
     world = build_world("tiny", {"grid": {"net": "case:ring"}, "plugins": [str(ring)]})
     assert world.feeder.branch_count - world.feeder.bus_count == 4
+
+
+def test_a_power_that_no_certificate_states_is_refused_by_its_site(ring: Path) -> None:
+    (ring / "cases").mkdir()
+    (ring / "cases" / "ring.py").write_text(RING.replace("24, 0.3", "24, 1e6, name='sun'"))
+    with pytest.raises(SettingsError, match=r"grid\.net.* could exchange .* W \(allowed: 0 to 10000000000 W\)"):
+        build_world("tiny", {"grid": {"net": "case:ring"}, "plugins": [str(ring)]})
 
 
 def test_a_batch_is_its_worlds_and_collapse_leaks_nothing() -> None:
