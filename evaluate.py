@@ -14,6 +14,7 @@ from envs.settings import CONFIG_ROOT, Scenario, load_scenario
 from evaluation.command import Parser, add_players, add_seeds, answered, folder, policies_of, ready, seeds_of, whole
 from evaluation.comparison import variants, write_comparison
 from evaluation.kernels import say_compiling
+from evaluation.outputs import begin
 from evaluation.provenance import command_line
 from evaluation.report import write_report
 from evaluation.runs import RunResult, plan_jobs, play_all
@@ -29,6 +30,7 @@ Written to the folder OUT (default results):
   report.html          everything in words, tables and pictures; opens without a network
   comparison.md, .json with --compare: its tables, and the same numbers with their intervals
   metrics.json, .csv   one row a scenario, seed and metric, with its unit
+  outputs.json         which files these are: the next run with this OUT removes them first, and nothing else
   ledgers/*.sqlite     the ledger of each run; check one with: python -m ledger verify FILE
   ledgers/*.checkpoint.json, *.checkpoint-HEIGHT.json
                        its authority's signature for the whole ledger, and for genesis and the end of each day
@@ -105,6 +107,7 @@ def evaluate(arguments: argparse.Namespace, command: str) -> Path:
         comparison, scenarios, players, names = variants(scenarios, policies, arguments.compare)
         policies = comparison.players(policies)
     jobs = plan_jobs(scenarios, players, seeds, arguments.game, arguments.out, arguments.allow_other_game, names)
+    begin(arguments.out, jobs, comparison is not None)
     say_compiling()
     done: dict[int, RunResult] = {}
     for index, result in tqdm(play_all(jobs, arguments.workers), total=len(jobs), desc="runs", unit="run"):

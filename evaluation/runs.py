@@ -109,7 +109,7 @@ def play(job: Job) -> RunResult:
         policy.reset(job.seed)
     unfinished = None if job.ledger is None else job.ledger.with_name(job.ledger.name + ".part")
     if unfinished is not None:
-        _remove(unfinished)
+        remove_ledger(unfinished)
     core = Core(world, ledger_path=None if unfinished is None else str(unfinished))
     core.reset(np.array([job.seed], np.uint64), players=players_text(job.policies, job.game))
     malicious, day = core.state.malicious[0].copy(), int(core.state.day[0])
@@ -165,7 +165,7 @@ def _behaviours(core: Core) -> tuple[Behaviour, ...]:
     )
 
 
-def _remove(path: Path) -> None:
+def remove_ledger(path: Path) -> None:
     """A ledger file, its checkpoints, and what an interrupted run may have left beside it."""
     for suffix in ("", "-wal", "-shm", "-journal"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
@@ -175,7 +175,7 @@ def _remove(path: Path) -> None:
 
 def _chain(world: World, book: DayBook, unfinished: Path, final: Path) -> ChainFacts:
     """Move the finished file and its checkpoints to their place, verify it, derive the public figures again from it."""
-    _remove(final)
+    remove_ledger(final)
     os.replace(unfinished, final)
     old, new = (checkpoint_path(path).name.removesuffix(".json") for path in (unfinished, final))
     for checkpoint in checkpoint_files(unfinished):

@@ -41,6 +41,7 @@ def test_one_worker_equals_two_and_old_outputs_are_replaced(tmp_path, capsys):
     assert digests(one) == digests(two)
     assert sorted(digests(one)) == [
         *(f"ledgers/tiny_seed{seed}.{kind}" for seed in (7, 8) for kind in KEPT), "metrics.csv", "metrics.json",
+        "outputs.json",
     ]  # fmt: skip
     checkpoint = Checkpoint.read(two / "ledgers" / "tiny_seed8.checkpoint.json")
     assert verify_file(one / "ledgers" / "tiny_seed8.sqlite", checkpoint=checkpoint).sound
@@ -197,3 +198,27 @@ def test_numba_keeps_kernels_where_it_is_looked_for(tmp_path):
         check=True,
     )  # fmt: skip
     assert done.stdout.split() == ["False", "300000", "True"]
+
+
+def test_nothing_of_an_earlier_run_stays_beside_a_new_report(tmp_path, capsys):
+    """What the first run listed goes, what others put there stays, and what is no list of ours is not followed."""
+    out = tmp_path / "out"
+    words = ["tiny", "--set", "calendar.periods=4", "--workers", "1", "--out", str(out)]
+    assert evaluate.main([*words, "--seeds", "2", "--compare", "market.trading=feed_in,uniform_price"]) == 0
+    first = set(digests(out))
+    assert {"comparison.md", "comparison.json", "ledgers/tiny_trading_feed_in_seed1.checkpoint.json"} <= first
+    (out / "ledgers" / "tiny_trading_feed_in_seed1.sqlite.part").write_bytes(b"of a run that was interrupted")
+    for other in ("bench.json", "ledgers/mine.sqlite", "ledgers/mine.checkpoint.json"):
+        (out / other).write_text("somebody's own")
+    assert evaluate.main([*words, "--seeds", "1"]) == 0
+    own = {"metrics.csv", "metrics.json", "outputs.json", *(f"ledgers/tiny_seed0.{kind}" for kind in KEPT)}
+    assert set(digests(out)) == own | {"bench.json", "ledgers/mine.sqlite", "ledgers/mine.checkpoint.json"}
+    outside = tmp_path / "kept.sqlite"
+    outside.write_text("not in the folder")
+    capsys.readouterr()
+    for files in ('["../kept.sqlite"]', '["ledgers/../../kept.sqlite"]', f'["{outside}"]', "7", '["bench.json"]'):
+        (out / "outputs.json").write_text('{"schema": "gridpact/outputs/1", "files": ' + files + "}")
+        assert evaluate.main([*words, "--seeds", "1"]) == 2
+        assert "outputs.json: not a list of this program's outputs" in capsys.readouterr().err
+    assert outside.exists()
+    assert (out / "report.html").exists()
