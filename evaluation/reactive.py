@@ -6,7 +6,8 @@ are the same. "Without orders" is the twin of each lived period: the same invert
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ from agents.policy import make_policies
 from envs import energy_market_v0
 from envs.types import GRID, Floats, Trace
 from envs.world import World
+from evaluation.command import Parser, whole
 
 SEEDS = 4
 RULES = ("none", "q_of_u", "agent")
@@ -84,7 +86,7 @@ def _summed(world: World, traces: list[Trace], seeds: int) -> Outcome:
     )
 
 
-def table() -> str:
+def table(seeds: int = SEEDS) -> str:
     """All days and rules as a Markdown table."""
     lines = [
         "| day | `grid.reactive` | periods outside the voltage band: without orders, lived | overloaded: without"
@@ -92,9 +94,19 @@ def table() -> str:
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for day, overrides in DAYS.items():
-        lines += [f"| {day} | `{rule}` | {outcome(overrides, rule).row()} |" for rule in RULES]
+        lines += [f"| {day} | `{rule}` | {outcome(overrides, rule, seeds).row()} |" for rule in RULES]
     return "\n".join(lines)
 
 
+def main(words: Sequence[str] | None = None) -> int:
+    """Command line; 0, or exit code 2 where the command cannot be."""
+    made = Parser(prog="python -m evaluation.reactive", description=__doc__)
+    made.add_argument(
+        "--seeds", type=whole(1, 1000), default=SEEDS, metavar="N", help=f"days, played together (default {SEEDS})"
+    )
+    print(table(int(made.parse_args(words).seeds)))
+    return 0
+
+
 if __name__ == "__main__":
-    print(table())
+    sys.exit(main())

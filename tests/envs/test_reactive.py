@@ -213,3 +213,14 @@ def test_impossible_settings_are_named() -> None:
         load_scenario("tiny", {"grid": {"reactive": "always"}})
     with pytest.raises(SettingsError, match="full_low_pu < dead_low_pu"):
         load_scenario("tiny", {"grid": {"inverter": {"full_low_pu": 0.98}}})
+
+
+def test_the_command_reads_its_arguments(capsys, monkeypatch):
+    for words in (["nope"], ["--seeds", "0"]):
+        with pytest.raises(SystemExit) as refused:
+            reactive.main(words)
+        assert refused.value.code == 2
+        assert capsys.readouterr().err.count("\n") == 1
+    monkeypatch.setattr(reactive, "DAYS", {"short": {"calendar": {"periods": 2}}})
+    assert reactive.main(["--seeds", "1"]) == 0
+    assert capsys.readouterr().out.count("| short |") == len(reactive.RULES)
