@@ -21,6 +21,7 @@ from envs.mechanisms import Mechanisms
 from envs.phases.clear import called
 from envs.phases.network import limits_of, new_desk, set_forecast, solve_sites
 from envs.phases.safe import with_orders
+from envs.phases.violations import TOLERANCE_PU
 from envs.types import (
     FAILED,
     GRID,
@@ -39,7 +40,7 @@ from envs.types import (
 )
 from envs.world import World
 
-KEPT = 2e-6  # beyond a limit, pu and of a rating: what the check tolerates and another solver's last digits
+KEPT = TOLERANCE_PU + 1e-8  # pu and of a rating: what the check tolerates and another solver's last digits
 KEEPS = ("safe", "not its doing")  # outcomes that claim limits kept: all, or those that the request answers for
 RELATIVE_GAP = 1e-4  # of the least cost
 WH_KW = 0.001 / HOURS  # one Wh a period, the grain of an order
@@ -169,7 +170,7 @@ class _Seen(NamedTuple):
     solved: bool
     voltage_pu: Floats  # (buses,)
     loading: Floats  # (branches,)
-    export_w: Floats  # (branches,) active power that the sites send up each branch, < 0 down
+    export_pu: Floats  # (branches,) active power out of the end that the sites feed, < 0 into it
 
 
 def _see(world: World, state: State, quotes: Quotes, net_w: Floats, h: int) -> _Seen:
@@ -180,8 +181,9 @@ def _see(world: World, state: State, quotes: Quotes, net_w: Floats, h: int) -> _
     set_forecast(desk, world.load_w[row] + state.appliance_w[0, LIVED, h], world.load_var[row], quotes.reactive_ppm[0])
     solved = solve_sites(limits, desk)  # leaves on the desk what the inverters give, too
     flow = PowerFlow(world.feeder).solve(desk.p_kw, desk.q_kvar)
-    export_w = (world.branch_share * limits.sense[:, None] * net_w).sum(axis=1)
-    return _Seen(bool(solved and flow.converged), flow.voltage_pu, flow.loading, export_w)
+    lower_end = np.concatenate([np.arange(len(desk.voltage)), limits.feeder.loop_lower])
+    export_pu = -limits.sense * (desk.voltage[lower_end] * desk.current.conj()).real
+    return _Seen(bool(solved and flow.converged), flow.voltage_pu, flow.loading, export_pu)
 
 
 def _broken(world: World, seen: _Seen) -> tuple[Floats, Ints]:
@@ -190,12 +192,14 @@ def _broken(world: World, seen: _Seen) -> tuple[Floats, Ints]:
     high, low = seen.voltage_pu - grid.band_high_pu, grid.band_low_pu - seen.voltage_pu
     excess = np.concatenate([np.maximum(high, low), seen.loading - grid.loading_limit])
     excess[[0, len(high)]] = -np.inf
-    return excess, np.where(np.concatenate([high > low, seen.export_w > 0.0]), -1, 1)
+    return excess, np.where(np.concatenate([high > low, seen.export_pu > 0.0]), -1, 1)
 
 
 def _keeps(world: World, verdict: int, r: int, way: int, h: int, idle: _Seen, seen: _Seen) -> bool:
     """Whether a period is as the verdict says: nothing broken; or only what the orders neither broke nor should cure.
 
+    A limit counts as broken by the orders where it is further from kept than in ``idle``, the flow without them; where
+    that has no solution, if it needs the direction that the orders don't go. A period without a solution keeps nothing.
     With a cut, or where the check failed, nothing must be left broken.
     """
     if not seen.solved:
@@ -204,9 +208,11 @@ def _keeps(world: World, verdict: int, r: int, way: int, h: int, idle: _Seen, se
     broken: Bools = excess > KEPT
     if verdict in (PASSED, FAILED) or not broken.any():
         return not bool(broken.any())
-    before = _broken(world, idle)[0]
+    before, needed = _broken(world, idle)
+    before = np.where(needed == relief, np.maximum(before, 0.0), 0.0)
+    worse: Bools = excess > before + KEPT if idle.solved else relief != way
     mine = (relief == way) | (h == 0) if r == GRID else np.zeros_like(broken)
-    return not bool((broken & (mine | (excess > np.maximum(before, 0.0) + KEPT))).any())
+    return not bool((broken & (mine | worse)).any())
 
 
 def _feasible(

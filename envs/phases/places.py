@@ -57,6 +57,29 @@ def broken_places(limits, desk):
 
 
 @njit(cache=True)
+def _beyond(limits, desk, place, way):
+    """How far a solved place is beyond the limit that injection of a direction relieves: pu of a bus, of the rating of
+    a branch; 0 within it.
+    """
+    if place >= 0:
+        return max(desk.magnitude[place] - limits.high_pu if way < 0 else limits.low_pu - desk.magnitude[place], 0.0)
+    branch = -1 - place
+    over = desk.loading[branch] - limits.loading
+    if over <= 0.0 or branch_need(limits, desk.voltage, desk.current, desk.loading, branch)[0] != way:
+        return 0.0
+    return over
+
+
+@njit(cache=True)
+def made_worse(limits, desk, idle, place, way):
+    """Whether a limit is broken further than on the desk ``idle``, the same period without the orders; both solved.
+
+    An over-voltage and an under-voltage of a bus are two limits, and so are the two directions of a branch.
+    """
+    return _beyond(limits, desk, place, way) > _beyond(limits, idle, place, way) + TOLERANCE_PU
+
+
+@njit(cache=True)
 def _effect(limits, place, i):
     """What a W of a site does at a place of an idle net, pu or W."""
     if place >= 0:

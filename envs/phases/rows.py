@@ -18,7 +18,7 @@ from numba import njit
 
 from envs.phases.collapse import limits_met, ray_of, to_undo
 from envs.phases.network import new_desk, set_forecast, solve_sites
-from envs.phases.places import any_broken, broken_places, rank
+from envs.phases.places import any_broken, broken_places, made_worse, rank
 from envs.phases.violations import TOLERANCE_PU, branch_watts, effects, violation
 from envs.types import HOURS, LIVED, NO_EVENT, OVER_VOLTAGE, Bools, Floats, Ints
 
@@ -153,8 +153,8 @@ def _limit_row(limits, effect_per_w, rows, b, first, place, relieves, excess, or
 
 
 @njit(cache=True)
-def _worsens(effect_per_w, helps, ordered_wh):
-    """Whether the orders move a place against the direction that relieves it."""
+def _pushes(effect_per_w, helps, ordered_wh):
+    """Whether the orders, by their linear effects, move a place against the direction that relieves it."""
     moved = 0.0
     for i in range(ordered_wh.shape[0]):
         moved += ordered_wh[i] * effect_per_w[i]
@@ -162,11 +162,13 @@ def _worsens(effect_per_w, helps, ordered_wh):
 
 
 @njit(cache=True)
-def expect(desk, promise, b, h):
-    """Put on the desk what the sites of world ``b`` are expected to do in period ``h`` of the event."""
+def expect(desk, promise, b, h, share=1.0):
+    """Put on the desk what the sites of world ``b`` are expected to do in period ``h`` of the event; ``share`` 0 leaves
+    the request's own orders out.
+    """
     row = (promise.first_row[b] + h) % promise.load_var.shape[0]
     for i in range(desk.p_w.shape[0]):
-        ordered_w = promise.way[b] * promise.ordered_wh[b, i] / HOURS
+        ordered_w = share * promise.way[b] * promise.ordered_wh[b, i] / HOURS
         desk.p_w[i] = promise.base[b, h, i] + promise.running[b, h, i] + ordered_w
     load_w = promise.load_w[row] + promise.appliance_w[b, LIVED, h]
     set_forecast(desk, load_w, promise.load_var[row], promise.set_ppm[b])
@@ -174,51 +176,63 @@ def expect(desk, promise, b, h):
 
 @njit(cache=True)
 def _rows_on_the_way(limits, desk, promise, b, first, rows):
-    """Rows for a period without a solution: so much of the way there must be undone that the limits met on it hold."""
+    """Rows for a period without a solution: so much of the way there must be undone that the limits met on it hold.
+
+    There is no flow to compare with one without the orders: linear effects say on which rows these push.
+    """
     way, ordered_wh, ray = promise.way[b], promise.ordered_wh[b], ray_of(desk)
     met = limits_met(limits, desk, ray)
     if met.cause != NO_EVENT:
         excess = to_undo(limits, desk, ray, met.bus, met.bus_fraction) + TOLERANCE_PU
         helps = (way < 0) == (met.cause == OVER_VOLTAGE)
-        if promise.cures if helps else _worsens(desk.effect, helps, ordered_wh):
+        if promise.cures if helps else _pushes(desk.effect, helps, ordered_wh):
             _limit_row(limits, desk.effect, rows, b, first, met.bus, helps, excess, ordered_wh)
     if met.way != 0:
         excess = to_undo(limits, desk, ray, met.branch_place, met.branch_fraction)
         excess += TOLERANCE_PU * branch_watts(limits, -1 - met.branch_place)
         helps = way == met.way
-        if promise.cures if helps else _worsens(desk.effect, helps, ordered_wh):
+        if promise.cures if helps else _pushes(desk.effect, helps, ordered_wh):
             _limit_row(limits, desk.effect, rows, b, first, met.branch_place, helps, excess, ordered_wh)
 
 
 @njit(cache=True)
-def _judge_places(limits, desk, promise, b, h, add, first, rows, check):
+def _judge_places(limits, desk, idle, promise, b, h, add, first, rows, check):
     found, count = broken_places(limits, desk)
     slots = first + LIMIT_ROWS - rows.used[b]
     if count > slots:
         rank(limits, found, count, slots)
     ordered_wh = promise.ordered_wh[b]
+    compared, comparable = ordered_wh.max() <= 0, True
     for k in range(count):
         place, helps = found.place[k], found.way[k] == promise.way[b]
-        effects(limits, desk, place)
-        worsens = _worsens(desk.effect, helps, ordered_wh)
-        if worsens or (promise.cures and (helps or h == 0)):
+        cures, worsens = promise.cures and helps, False
+        if not (cures or compared):  # most broken places are those that the event is there for: no second flow
+            expect(idle, promise, b, h, 0.0)
+            compared, comparable = True, solve_sites(limits, idle)
+        if not cures and ordered_wh.max() > 0:
+            worsens = made_worse(limits, desk, idle, place, found.way[k]) if comparable else not helps
+        if worsens or cures or (promise.cures and h == 0):
             check.violated[b] = True
         else:
             check.others[b] = True
-        if add and (promise.cures if helps else worsens):
+        if add and (cures or (worsens and not helps)):
+            effects(limits, desk, place)
             unit = 1.0 if place >= 0 else branch_watts(limits, -1 - place)
             excess = found.excess[k] + TOLERANCE_PU * unit
             _limit_row(limits, desk.effect, rows, b, first, place, helps, excess, ordered_wh)
 
 
 @njit(cache=True)
-def judge(limits, desk, solved, promise, b, h, add, first, rows, check):
+def judge(limits, desk, idle, solved, promise, b, h, add, first, rows, check):
     """Hold what the desk shows of period ``h`` against the limits; with ``add``, violated ones join ``rows``.
 
     Every broken place counts by itself. A grid event must cure what its direction relieves, in all its periods; what
     needs the other direction fails its check in the coming period, where only the last resort is left to mend it. A
-    place that the orders make worse fails any check. What else is broken is not the request's doing: an upper-level
-    order need not mend what was broken without it, and later triggers see to an event's later periods.
+    place that the orders make worse fails any check: by the power flow of the same period without them, solved on the
+    desk ``idle`` where a place asks for it. A period without a solution fails any check; where only the flow without
+    the orders has none, places that need the other direction count as made worse. What else is broken is not the
+    request's doing: an upper-level order need not mend what was broken without it, and later triggers see to an event's
+    later periods. Rows are linear: what they cannot mend ends with the loops, in a dropped order or the last resort.
     """
     magnitude, loading = desk.magnitude, desk.loading
     check.low_pu[b] = min(check.low_pu[b], magnitude[1:].min())
@@ -231,13 +245,13 @@ def judge(limits, desk, solved, promise, b, h, add, first, rows, check):
         if add:
             _rows_on_the_way(limits, desk, promise, b, first, rows)
     elif any_broken(limits, desk):
-        _judge_places(limits, desk, promise, b, h, add, first, rows, check)
+        _judge_places(limits, desk, idle, promise, b, h, add, first, rows, check)
 
 
 @njit(cache=True)
 def check_promise(limits, active, promise, add, first_limit, rows, check):
     """Check what is promised over each event's periods by power flow; with ``add``, violated limits join ``rows``."""
-    desk = new_desk(limits)
+    desk, idle = new_desk(limits), new_desk(limits)
     for b in range(active.shape[0]):
         if not active[b]:
             continue
@@ -247,4 +261,4 @@ def check_promise(limits, active, promise, add, first_limit, rows, check):
         for h in range(promise.duration[b]):
             expect(desk, promise, b, h)
             solved = solve_sites(limits, desk)
-            judge(limits, desk, solved, promise, b, h, add, first_limit[b], rows, check)
+            judge(limits, desk, idle, solved, promise, b, h, add, first_limit[b], rows, check)

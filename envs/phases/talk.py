@@ -49,7 +49,7 @@ def check_by_messages(
 
     ``turn`` (B,) numbers the checks that a world makes in the period.
     """
-    desk = new_desk(limits)
+    desk, idle = new_desk(limits), new_desk(limits)
     for b in np.flatnonzero(active).tolist():
         rows.touched[b] = False
         check.low_pu[b] = np.inf
@@ -65,7 +65,7 @@ def check_by_messages(
                     desk.given_var[:] = found.given_var
                 measure(limits, desk)
             check.talk[b] += (found.rounds, found.messages, found.ticks)
-            judge(limits, desk, solved and found.converged, promise, b, h, True, first[b], rows, check)
+            judge(limits, desk, idle, solved and found.converged, promise, b, h, True, first[b], rows, check)
 
 
 def _distance_pu(found: Exchange, desk: Desk) -> float:

@@ -58,6 +58,16 @@ def test_dispatches_with_reactive_power_follow_too(tmp_path, mode):
     assert report.findings
 
 
+@pytest.mark.parametrize(("pv_scale", "end"), [(5, 55), (20, 49)])
+def test_far_above_the_rating_play_and_certificate_agree_on_what_orders_make_worse(tmp_path, pv_scale, end):
+    path = tmp_path / "day.sqlite"
+    core = core_of("rural_day", {"sites": {"pv_scale": pv_scale}, "market": {"max_event_periods": 8}}, end, str(path))
+    overrides = [f"sites.pv_scale={pv_scale}", "market.max_event_periods=8"]
+    report, _ = audited(core, path, "rural_day", overrides, seed=0)
+    assert report.difference is None, str(report.difference)
+    assert report.findings
+
+
 def test_a_rule_that_is_not_optimal_claims_no_certificate(tmp_path):
     path = tmp_path / "day.sqlite"
     core = core_of("rural_day", {"market": {"dispatch": "merit_order"}}, 60, str(path))

@@ -13,9 +13,10 @@ import pytest
 from envs.audit import executors
 from envs.certify import certify, last_problems, watching
 from envs.core import Core
-from envs.phases.network import limits_of
+from envs.phases.network import limits_of, new_desk, solve_sites
 from envs.phases.places import Places, rank
-from envs.types import FAILED, GRID, NOT_ITS_DOING, PASSED, UPPER, Trace
+from envs.phases.rows import Promise, check_promise, no_check, no_rows
+from envs.types import FAILED, GRID, HORIZON, HOURS, NOT_ITS_DOING, OUTLOOK, PASSED, UPPER, Trace
 from ledger.audit import audit_file
 from tests.envs.play import OFF, by_rules, core_of, episode, periods
 
@@ -194,6 +195,36 @@ def test_an_order_that_neither_broke_a_limit_nor_can_mend_it_says_so() -> None:
                 assert outside(core, trace, UPPER) == (verdicts[-1] != PASSED)
     assert NOT_ITS_DOING in verdicts
     assert PASSED in verdicts
+
+
+def test_orders_that_break_a_limit_against_their_linear_effect_fail_the_check() -> None:
+    """Far above the transformer's rating less injection raises voltages near it: an order down breaks a limit there."""
+    world = core_of("rural_day", OFF).world
+    limits = limits_of(world)
+    desk = new_desk(limits)
+    desk.load_var[:] = desk.inverter_w[:] = 0.0
+    bus, step_kw = 1 + int(np.argmin(limits.volt_per_w[1:].sum(axis=1))), 5.0
+
+    def at_pu(kw: float) -> float:
+        desk.p_w[:] = kw * 1000.0
+        return float(desk.magnitude[bus]) if solve_sites(limits, desk) else 0.0
+
+    nothing, one = np.zeros((1, HORIZON, world.sites)), np.ones(1, np.int64)
+    ordered_wh = np.full((1, world.sites), int(step_kw * 1000.0 * HOURS))
+    for base_kw, broken in ((20.0, False), (75.0, True)):
+        before_pu, after_pu = at_pu(base_kw), at_pu(base_kw - step_kw)
+        assert (after_pu > before_pu + 1e-5) == broken
+        tight = limits._replace(high_pu=(before_pu + after_pu) / 2, low_pu=0.2, loading=1e3)
+        check, rows = no_check(1), no_rows(1, world.aggregators, world.sites)
+        promise = Promise(
+            nothing + base_kw * 1000.0, nothing, np.zeros_like(world.load_w), np.zeros_like(world.load_var),
+            np.zeros((1, 2, OUTLOOK, world.sites)), np.zeros((1, world.sites), np.int64), 0 * one, -one, one,
+            False, ordered_wh,
+        )  # fmt: skip
+        check_promise(tight, np.ones(1, np.bool_), promise, True, one, rows, check)
+        assert bool(check.violated[0]) == broken
+        assert check.others[0]  # buses further out are relieved, and still beyond the limit
+        assert not rows.used.any()  # no linear row can say it
 
 
 def test_a_plan_that_claims_to_be_clean_is_refuted(nets: Path) -> None:
