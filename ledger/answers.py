@@ -38,8 +38,8 @@ SCHEMAS = {
     "event": Schema(2, ("event", "records")),
     "contracts": Schema(1, ("height", "contracts")),
     "joining": Schema(1, ("conditions", "applications")),
-    "view": Schema(1, ("proven", "fault", "node", "level", "reads", "produces", "votes", "blocks")),
-    "view-verdict": Schema(1, ("proven", "fault", "blocks")),
+    "view": Schema(1, ("proven", "fault", "node", "level", "reads", "produces", "votes", "height", "event", "blocks")),
+    "view-verdict": Schema(1, ("proven", "fault", "height", "event", "blocks")),
     "proof": Schema(4, ("record", "genesis", "block", "main", "head", "history", "inclusion", "signature")),
     "proof-verdict": Schema(
         3,

@@ -21,7 +21,7 @@ from .proof_parts import ProofError
 from .proofs import Proven
 from .show import load_blocks, render
 from .store import Store, StoreError
-from .view import view
+from .view import check_answer, view
 
 
 def _main_blocks(blocks: Sequence[Block]) -> list[Block]:
@@ -74,10 +74,10 @@ def _read_own(options: argparse.Namespace, node: LightNode, store: Store) -> lis
     """What the full node shows of a block or an event, as far as it is proven; None where nothing was asked."""
     if options.node is None:
         return None
-    parts = view(store, options.node, options.block, options.event)["blocks"]
-    for part in parts:
+    answer = view(store, options.node, options.block, options.event)
+    for part in answer["blocks"]:
         node.read(part)
-    return [as_proven(part, node.head) for part in parts]
+    return list(map(as_proven, check_answer(answer, node.head)))
 
 
 def light(options: argparse.Namespace) -> int:

@@ -15,7 +15,7 @@ from .identity import display_address
 from .proof_parts import ProofError, get
 from .proofs import Proven, check_proof, prove_in_store
 from .store import Store, StoreError
-from .view import check_seen
+from .view import Seen, check_answer
 
 
 def proof(options: argparse.Namespace) -> int:
@@ -75,9 +75,8 @@ def checked_history(options: argparse.Namespace) -> int:
     return 0
 
 
-def as_proven(part: Any, trusted: bytes) -> dict[str, Any]:
+def as_proven(seen: Seen) -> dict[str, Any]:
     """What one block of a view shows, in the words of its bytes."""
-    seen = check_seen(part, trusted)
     return {
         "chain": seen.business,
         "block": seen.place.block.height,
@@ -100,10 +99,9 @@ def checked_view(options: argparse.Namespace) -> int:
     try:
         if get(value, "schema", str) != schema_name("view"):
             raise ProofError(f"schema {value['schema'][:40]!r} is not {schema_name('view')}")
-        trusted, parts = _trusted(options), get(value, "blocks", list)
-        if not parts:
-            raise ProofError("blocks: the answer shows none")
-        view = {"proven": True, "blocks": [as_proven(part, trusted) for part in parts]}
+        seen = check_answer(value, _trusted(options))
+        asked = {name: value.get(name) for name in ("height", "event")}
+        view = {"proven": True} | asked | {"blocks": list(map(as_proven, seen))}
     except ProofError as error:
         return _refused(error, "view-verdict", options.json)
     if options.json:

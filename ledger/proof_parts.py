@@ -86,6 +86,8 @@ class Place(NamedTuple):
     main: Header
     trusted: Header
     main_bound: bool  # whether the trusted hash binds `main`, too: another chain's block says nothing of it
+    hash: bytes  # of the block
+    height_hashes: tuple[bytes, ...]  # of the blocks of its height, all chains
 
 
 def check_place(proof: Any, trusted: bytes) -> Place:
@@ -99,8 +101,9 @@ def check_place(proof: Any, trusted: bytes) -> Place:
     require_earlier(main, head, proof.get("history"), "history")
     if trusted not in (block.digest, main.digest, head.digest):
         raise ProofError(f"no header of the proof has the trusted hash {trusted.hex()}")
-    bound = trusted in (main.digest, head.digest)
-    return Place(block.header, main.header, (head if trusted == head.digest else main).header, bound)
+    through = (head if trusted == head.digest else main).header
+    hashes = (*main.header.links, main.digest)
+    return Place(block.header, main.header, through, trusted in (main.digest, head.digest), block.digest, hashes)
 
 
 def require_earlier(earlier: Hashed, later: Hashed, path: Any, what: str) -> None:

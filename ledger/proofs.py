@@ -167,7 +167,7 @@ def check_proof(proof: Any, trusted: bytes) -> Proven:
     if get(proof, "schema", str) != schema_name("proof"):
         raise ProofError(f"schema {proof['schema'][:40]!r} is not {schema_name('proof')}")
     record, genesis = _record(proof.get("record")), _body(proof.get("genesis"), Kind.GENESIS)
-    header, main, through, _ = check_place(proof, trusted)  # of which ledger it is, the genesis body tells
+    header, main, through, *_ = check_place(proof, trusted)  # of which ledger it is, the genesis body tells
     try:
         params, ledger_id = params_of(genesis), chain_id_of(genesis)
     except ValueError as error:

@@ -1,7 +1,7 @@
 """A ledger file as one of its nodes may see it: what its level reads in clear, the rest as ids, under a proven root.
 
 The answer of a full node proves itself: with one trusted head the reader checks that the ids are all records of the
-block, in their order, and what it reads in clear is what they name (`check_seen`).
+block, in their order, and what it reads in clear is what they name (`check_answer`).
 """
 
 from __future__ import annotations
@@ -114,6 +114,8 @@ def view(store: Store, node: str, height: int | None, event: int | None) -> dict
         "reads": "all records" if rights.reads_all else "its own records and those that concern everybody",
         "produces": rights.produces,
         "votes": rights.votes,
+        "height": height,
+        "event": event,
         "blocks": [
             _block_as_seen(each, business_of_block(blocks, each), reader, names, event)
             | {"place": _place(blocks, each)}
@@ -137,6 +139,31 @@ class Seen(NamedTuple):
     business: str
     records: dict[int, Record]
     hidden: int
+
+
+def check_answer(answer: Any, trusted: bytes) -> list[Seen]:
+    """What a view shows, block by block, under the header hash `trusted`; ProofError names the part that fails.
+
+    Of a height the main header names the blocks of all chains, so none is left out unseen. Which blocks hold records of
+    an event no header tells: of those shown, each is whole.
+    """
+    parts, height, event = get(answer, "blocks", list), answer.get("height"), answer.get("event")
+    if not parts:
+        raise ProofError("blocks: the answer shows none")
+    asked = [type(each) for each in (height, event) if each is not None]
+    if asked != [int]:
+        raise ProofError("height, event: one of them is the number that was asked for")
+    seen = [check_seen(part, trusted) for part in parts]
+    hashes = [each.place.hash for each in seen]
+    if len(set(hashes)) < len(hashes):
+        raise ProofError("blocks: one is shown twice")
+    if height is not None:
+        if any(each.place.block.height != height for each in seen):
+            raise ProofError(f"blocks: one is not of height {height}")
+        missing = len(set(seen[0].place.height_hashes) - set(hashes))
+        if missing:
+            raise ProofError(f"blocks: {missing} of height {height} are left out")
+    return seen
 
 
 def check_seen(part: Any, trusted: bytes) -> Seen:

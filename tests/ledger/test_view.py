@@ -203,6 +203,27 @@ def test_an_answer_without_blocks_proves_nothing(combined, tmp_path, capsys):
     assert capsys.readouterr().out == "not proven: blocks: the answer shows none\n"
 
 
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"blocks": []}, "the answer shows none"),
+        (lambda answer: {"blocks": answer["blocks"][:1]}, "1 of height 3 are left out"),
+        (lambda answer: {"blocks": answer["blocks"][1:]}, "1 of height 3 are left out"),
+        (lambda answer: {"blocks": answer["blocks"] * 2}, "one is shown twice"), ({"height": 4}, "not of height 4"),
+        ({"height": None}, "the number that was asked for"), ({"height": 3.0}, "the number that was asked for"),
+        ({"event": 1}, "the number that was asked for"),
+        ({"height": None, "event": "1"}, "the number that was asked for"),
+    ],
+)  # fmt: skip
+def test_a_height_is_shown_whole(combined, tmp_path, capsys, change, fault):
+    path, head = combined
+    file = tmp_path / "seen.json"
+    answer = seen_by(capsys, path, "prosumer 0", "--block", "3")
+    file.write_text(json.dumps(answer | (change(answer) if callable(change) else change)))
+    assert main(["check-view", str(file), "--head", head.hex()]) == 1
+    assert fault in capsys.readouterr().out
+
+
 def test_an_inner_node_does_not_pass_for_many_ids(combined):
     """A full node that merges two ids into the node above them keeps the root, not the number of records."""
     path, head = combined
