@@ -248,41 +248,48 @@ def _refuse_uncertified(capacity_w: Floats, sites: list[Site], where: str) -> No
             raise SettingsError(f"{where}: {who} could exchange {power_w:.4g} W (allowed: 0 to {MAX_CAPACITY_W} W)")
 
 
-@lru_cache(maxsize=8)
-def _build(settings: str, source: str) -> World:
-    scenario = Scenario.model_validate_json(settings)
-    scenario.set_source(source)
+def _net_of(scenario: Scenario) -> tuple[Feeder, Profiles]:
+    """The scenario's net and what its sites do; SettingsError where it has none that the scenario's check can take."""
     folders = [Path(folder) / "cases" for folder in scenario.plugins]
     try:
         feeder = load_feeder(scenario.grid.net, folders)
         profiles = load_profiles(scenario.grid.net, folders)
     except GridError as error:
-        raise SettingsError(f"{source}: grid.net = {scenario.grid.net!r}: {error}") from None
+        raise SettingsError(f"{scenario.source}: grid.net = {scenario.grid.net!r}: {error}") from None
     if scenario.grid.check == "messages":
         try:
             refuse_loops(feeder)
         except ValueError as error:
-            raise SettingsError(f"{source}: grid.check = 'messages': {error} (allowed: kernel)") from None
+            raise SettingsError(f"{scenario.source}: grid.check = 'messages': {error} (allowed: kernel)") from None
+    return feeder, profiles
+
+
+def _refuse_what_the_net_refutes(scenario: Scenario, sites: int, profiles: Profiles) -> None:
+    """SettingsError for too few or too many sites, a day outside the profile, more cheats than sites."""
+    source, net, last_day = scenario.source, scenario.grid.net, scenario.calendar.last_day
+    if not sites:
+        raise SettingsError(f"{source}: grid.net = {net!r}: a net with at least one load is needed")
+    if sites > MAX_SITES:
+        raise SettingsError(f"{source}: grid.net = {net!r}: {sites} sites, allowed are {MAX_SITES}")
+    days = profiles.periods // profiles.periods_per_day
+    if last_day >= days:
+        raise SettingsError(f"{source}: calendar.last_day = {last_day}: outside the profile (allowed: 0 to {days - 1})")
+    cheats = sum(m.count for m in scenario.malicious.values())
+    if cheats > sites:
+        raise SettingsError(f"{source}: malicious: {cheats} malicious of {sites} sites (allowed: 0 to {sites})")
+
+
+@lru_cache(maxsize=8)
+def _build(settings: str, source: str) -> World:
+    scenario = Scenario.model_validate_json(settings)
+    scenario.set_source(source)
+    feeder, profiles = _net_of(scenario)
     shapes, suns = plant_shapes(feeder, profiles)
     planned = _planned(feeder, profiles, scenario)
     sites = sites_of(feeder, scenario, suns, planned)
-    if not sites:
-        raise SettingsError(f"{source}: grid.net = {scenario.grid.net!r}: a net with at least one load is needed")
-    if len(sites) > MAX_SITES:
-        raise SettingsError(f"{source}: grid.net = {scenario.grid.net!r}: {len(sites)} sites, allowed are {MAX_SITES}")
+    _refuse_what_the_net_refutes(scenario, len(sites), profiles)
     load_w, load_var, pv_w = _columns(sites, profiles, shapes)
     rated = np.array([s.plant_kw for s in sites]) * 1000.0
-    days = len(load_w) // profiles.periods_per_day
-    if scenario.calendar.last_day >= days:
-        raise SettingsError(
-            f"{source}: calendar.last_day = {scenario.calendar.last_day}: outside the profile"
-            f" (allowed: 0 to {days - 1})"
-        )
-    cheats = sum(m.count for m in scenario.malicious.values())
-    if cheats > len(sites):
-        raise SettingsError(
-            f"{source}: malicious: {cheats} malicious of {len(sites)} sites (allowed: 0 to {len(sites)})"
-        )
     bus = np.array([s.bus for s in sites], np.int64)
     equipment = _equipment(sites, profiles, scenario)
     fuse_w = rated + equipment.rated_w + equipment.fleet.rated_w + equipment.houses.rated_w

@@ -78,6 +78,15 @@ def answer(schema: str, values: Mapping[str, Any]) -> dict[str, Any]:
     return {"schema": schema_name(schema)} | dict.fromkeys(fields) | dict(values)
 
 
+def refuse(schema: str, claim: str, fault: Exception, as_json: bool) -> int:
+    """Say that what was claimed ("proven", "followed") does not hold, and why; the exit status of it."""
+    if as_json:
+        print_json(schema, {claim: False, "fault": str(fault)})
+    else:
+        print(f"not {claim}: {fault}")
+    return 1
+
+
 def print_json(schema: str, values: Mapping[str, Any]) -> None:
     """Print an answer on one line."""
     print(json.dumps(answer(schema, values)))

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from . import show
 from .access import AccessFault
-from .answers import print_json
+from .answers import print_json, refuse
 from .audit import Report, audit_rows, executor_of, load_factories
 from .checkpoint import Checkpoint
 from .consistency import compare
@@ -141,11 +141,7 @@ def viewed(options: argparse.Namespace) -> int:
     try:
         seen = view(store, options.node, options.block, options.event)
     except AccessFault as fault:
-        if options.json:
-            print_json("view", {"proven": False, "fault": str(fault)})
-        else:
-            print(f"not proven: {fault}")
-        return 1
+        return refuse("view", "proven", fault, options.json)
     finally:
         store.close()
     if options.json:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .access import AccessFault
-from .answers import print_json
+from .answers import print_json, refuse
 from .blocks import Block
 from .checkpoint import Checkpoint
 from .history import height_of, prove_history
@@ -92,11 +92,7 @@ def light(options: argparse.Namespace) -> int:
         blocks = _read_own(options, node, store)
         proven = None if proof is None else node.check(proof)
     except (LightFault, ProofError, AccessFault) as fault:
-        if options.json:
-            print_json("light", {"followed": False, "fault": str(fault)})
-        else:
-            print(f"not followed: {fault}")
-        return 1
+        return refuse("light", "followed", fault, options.json)
     finally:
         store.close()
     _tell(options, node, checkpoints[0].height, voted, blocks, proven)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from . import show
-from .answers import print_json, schema_name
+from .answers import print_json, refuse, schema_name
 from .checkpoint import Checkpoint
 from .history import check_history, prove_history_in_store
 from .identity import display_address
@@ -52,21 +52,13 @@ def read_json(path: str, schema: str) -> Any:
         raise StoreError(f"{path} is no {schema_name(schema)}: {type(error).__name__}") from error
 
 
-def _refused(error: ProofError, schema: str, as_json: bool) -> int:
-    if as_json:
-        print_json(schema, {"proven": False, "fault": str(error)})
-    else:
-        print(f"not proven: {error}")
-    return 1
-
-
 def checked_history(options: argparse.Namespace) -> int:
     """Whether a proof shows that one trusted header's chain continues another's."""
     value = read_json(options.file, "history")
     try:
         old, new = check_history(value, options.old, options.new)
     except ProofError as error:
-        return _refused(error, "history-verdict", options.json)
+        return refuse("history-verdict", "proven", error, options.json)
     if options.json:
         view = {"proven": True, "from_block": old.height, "to_block": new.height, "chain_id": new.chain_id.hex()}
         print_json("history-verdict", view)
@@ -103,7 +95,7 @@ def checked_view(options: argparse.Namespace) -> int:
         asked = {name: value.get(name) for name in ("height", "event")}
         view = {"proven": True} | asked | {"blocks": list(map(as_proven, seen))}
     except ProofError as error:
-        return _refused(error, "view-verdict", options.json)
+        return refuse("view-verdict", "proven", error, options.json)
     if options.json:
         print_json("view-verdict", view)
     else:
@@ -127,7 +119,7 @@ def checked_proof(options: argparse.Namespace) -> int:
     try:
         proven = check_proof(value, _trusted(options))
     except ProofError as error:
-        return _refused(error, "proof-verdict", options.json)
+        return refuse("proof-verdict", "proven", error, options.json)
     if options.json:
         print_json("proof-verdict", proven_view(proven))
     else:

@@ -120,6 +120,14 @@ def _advance_appliances(b, i, equipment, stores, row, period, last, flows, twin,
 
 
 @njit(cache=True)
+def _metered_wh(flows):
+    """Generation, consumption and battery of a period in whole Wh."""
+    drawn = flows.use + max(flows.charging, 0.0) + flows.heating
+    generated, stored = np.int64(np.rint(flows.output * HOURS)), np.int64(np.rint(flows.battery * HOURS))
+    return generated, np.int64(np.rint(drawn * HOURS)), stored
+
+
+@njit(cache=True)
 def _live_period(
     equipment, truth_pv, truth_load, set_points, stores, first_row, rows, period, last, baseline, ordered, left, cut_wh,
     fraction, off, out,
@@ -167,13 +175,10 @@ def _live_period(
                 lost_w = demand - own_shed
                 flows, own_shed, put_off = site.Flows(0.0, 0.0, 0.0, 0.0, 0.0), 0.0, 0.0
                 out.fed_wh[b, i] = 0
-            generated[b, i] = np.int64(np.rint(flows.output * HOURS))
-            drawn = flows.use + max(flows.charging, 0.0) + flows.heating
-            consumed[b, i] = np.int64(np.rint(drawn * HOURS))
-            stored[b, i] = np.int64(np.rint(flows.battery * HOURS))
+            generated[b, i], consumed[b, i], stored[b, i] = _metered_wh(flows)
+            cycled[b, i] = abs(stored[b, i])
             shed_wh[b, i] = np.int64(np.rint((own_shed + put_off) * HOURS))
             lost_wh[b, i] = np.int64(np.rint(lost_w * HOURS))
-            cycled[b, i] = abs(stored[b, i])
             if flows.charging < 0.0:  # what a vehicle feeds in passes the storage's register
                 out.fed_wh[b, i] = np.int64(np.rint(-flows.charging * HOURS))
                 stored[b, i] += out.fed_wh[b, i]
@@ -235,17 +240,8 @@ def flow_of(world: World, state: State, net_wh: Ints, consumed_wh: Ints, set_ppm
     return Flow(flow_wh, loss_wh, voltage_pu, converged)
 
 
-def deliver(world: World, state: State, quotes: Quotes, plan: Plan, fraction: Floats, last: bool = False) -> Energy:
-    """Live the period: physical energies, state of charge (advanced in place), voltages with and without the orders.
-
-    Args:
-        world: static side.
-        state: B worlds, events already entered.
-        quotes: set points of the period.
-        plan: the cut of last resort.
-        fraction: (B, N) share of an ordered change that each site carries out.
-        last: whether the episode ends with the period, so that what was put off is owed.
-    """
+def _nothing_yet(world: World, state: State) -> Energy:
+    """Energies of B worlds to be filled; what the sun allows is known."""
     worlds, sites = len(state.seed), world.sites
     buses, branches = world.feeder.bus_count, world.feeder.branch_count
 
@@ -255,7 +251,7 @@ def deliver(world: World, state: State, quotes: Quotes, plan: Plan, fraction: Fl
     def floats(*shape: int) -> Floats:
         return np.zeros((worlds, *shape))
 
-    energy = Energy(
+    return Energy(
         generated_wh=ints(sites),
         consumed_wh=ints(sites),
         storage_wh=ints(sites),
@@ -283,9 +279,23 @@ def deliver(world: World, state: State, quotes: Quotes, plan: Plan, fraction: Fl
         twin_loading=floats(branches),
         converged=np.ones(worlds, np.bool_),
     )
+
+
+def deliver(world: World, state: State, quotes: Quotes, plan: Plan, fraction: Floats, last: bool = False) -> Energy:
+    """Live the period: physical energies, state of charge (advanced in place), voltages with and without the orders.
+
+    Args:
+        world: static side.
+        state: B worlds, events already entered.
+        quotes: set points of the period.
+        plan: the cut of last resort.
+        fraction: (B, N) share of an ordered change that each site carries out.
+        last: whether the episode ends with the period, so that what was put off is owed.
+    """
+    energy = _nothing_yet(world, state)
     stores = site.stores_of(state)
     before = [each.copy() for each in stores]
-    _live(world, state, quotes, plan, fraction, last, np.zeros((worlds, sites), np.bool_), energy)
+    _live(world, state, quotes, plan, fraction, last, np.zeros(energy.outage_wh.shape, np.bool_), energy)
     collapsed = ~energy.converged
     if collapsed.any():
         off, dark = disconnect(world, state, quotes, energy)

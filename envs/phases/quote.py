@@ -102,6 +102,27 @@ def _schedule(site_pv, site_load, b, i, charge, capacity_wh, rated_w, efficiency
 
 
 @njit(cache=True)
+def _with_orders(own_w, baseline_w, live_w):
+    """Surplus (> 0) or need as a site expects it: what it would do by itself, or what its running orders demand."""
+    if live_w < 0.0:
+        return min(own_w, baseline_w + live_w)
+    if live_w > 0.0:
+        return max(own_w, baseline_w + live_w)
+    return own_w
+
+
+@njit(cache=True)
+def _offer_blocks(a, way, free_w, b, r, i, block_wh, block_price):
+    """Two blocks of one half each of what a site offers, the second dearer."""
+    total = np.int64(np.floor(free_w * a[FLEX_SHARE] * HOURS))
+    block_wh[b, r, i, 0] = total // 2
+    block_wh[b, r, i, 1] = total - total // 2
+    first_price = a[FLEX_DOWN] if way < 0 else a[FLEX_UP]
+    block_price[b, r, i, 0] = np.int64(np.rint(first_price))
+    block_price[b, r, i, 1] = np.int64(np.rint(first_price + a[FLEX_STEP]))
+
+
+@njit(cache=True)
 def _quote(
     action, direction, duration, baseline, live, rebound, seed, episode, first, rows, period, site_pv, site_load,
     equipment, stores, battery_w, capacity_w, set_points, quantity, block_wh, block_price, schedule,
@@ -124,13 +145,8 @@ def _quote(
             if appliances:
                 need_wh, warmth_k = stores.need_wh[b, LIVED, i], stores.warmth_k[b, LIVED, i]
                 charging, heating = site.appliances_w(equipment, first[b] + period, i, need_wh, warmth_k, set_points, b)
-            # Surplus or need as the site expects it, running orders included.
-            expected = site_pv[b, 0, i] - site_load[b, 0, i] * (1.0 - flexible * a[SHED]) + power
-            expected -= charging + heating
-            if live[b, 0, i] < 0.0:
-                expected = min(expected, baseline[b, 0, i] + live[b, 0, i])
-            elif live[b, 0, i] > 0.0:
-                expected = max(expected, baseline[b, 0, i] + live[b, 0, i])
+            own = site_pv[b, 0, i] - site_load[b, 0, i] * (1.0 - flexible * a[SHED]) + power
+            expected = _with_orders(own - (charging + heating), baseline[b, 0, i], live[b, 0, i])
             quantity[b, i] = np.int64(np.rint(expected * HOURS * a[QUANTITY]))
             for r in range(REQUESTS):
                 way = direction[b, r]
@@ -146,12 +162,7 @@ def _quote(
                     reach += _of_appliances(equipment, way, periods, b, i, period, first[b], set_points, stores)
                 if appliances or follows[i]:
                     reach -= _rebound(rebound, way, periods, b, i)
-                total = np.int64(np.floor(max(reach - claimed, 0.0) * a[FLEX_SHARE] * HOURS))
-                block_wh[b, r, i, 0] = total // 2
-                block_wh[b, r, i, 1] = total - total // 2
-                first_price = a[FLEX_DOWN] if way < 0 else a[FLEX_UP]
-                block_price[b, r, i, 0] = np.int64(np.rint(first_price))
-                block_price[b, r, i, 1] = np.int64(np.rint(first_price + a[FLEX_STEP]))
+                _offer_blocks(a, way, max(reach - claimed, 0.0), b, r, i, block_wh, block_price)
             after = storage.advance_wh(charge, capacity_wh, power, efficiency)
             demand[:] = 0.0
             if appliances:

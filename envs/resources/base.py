@@ -10,6 +10,11 @@ from envs.columns import Column
 from envs.types import Energy, Ints
 
 
+def times(amount: Any, price: int) -> Any:
+    """What most things cost: the price of a thousand times the amount, in thousandths of micro-currency."""
+    return amount * price
+
+
 @dataclass(frozen=True)
 class Cost:
     """What using a resource costs its owner: an amount of the lived period times a price of the settings."""
@@ -17,9 +22,9 @@ class Cost:
     name: str  # of the amount, as reports call it
     unit: str  # of a thousand of it: Wh are kWh, mK·h are K·h
     amount: Callable[[Energy], Ints]  # (B, N)
-    of: Callable[[Any, int], Any]  # (amount, price) → thousandths of micro-currency
     price: str  # section and key of the settings
     meaning: str
+    of: Callable[[Any, int], Any] = times  # (amount, price) → thousandths of micro-currency
     settled: bool = False  # the market's payments have it already: a reward does not count it again
 
 

@@ -27,11 +27,6 @@ def range_up_w(expected_w, flexible_share, already_shed):
     return max(expected_w, 0.0) * flexible_share * (1.0 - already_shed)
 
 
-def cost(unserved_wh, price):
-    """What load that was put off or switched off was worth, in thousandths of micro-currency."""
-    return unserved_wh * price
-
-
 RESOURCE = Resource(
     state=(),
     actions=ACTIONS,
@@ -39,11 +34,11 @@ RESOURCE = Resource(
     range_w={UP: range_up_w},
     costs=(
         Cost(
-            "put_off", "kWh", lambda energy: energy.shed_wh, cost, "sites.discomfort_price",
+            "put_off", "kWh", lambda energy: energy.shed_wh, "sites.discomfort_price",
             "flexible load put off, by own choice or by order",
         ),
         Cost(
-            "switched_off", "kWh", lambda energy: energy.lost_wh, cost, "sites.lost_load_price",
+            "switched_off", "kWh", lambda energy: energy.lost_wh, "sites.lost_load_price",
             "load switched off by force, flexible or not",
         ),
     ),

@@ -28,11 +28,6 @@ def range_down_w(expected_w):
     return max(expected_w, 0.0)
 
 
-def cost(curtailed_wh, feed_in):
-    """The sale that is lost by curtailing, in thousandths of micro-currency."""
-    return curtailed_wh * feed_in
-
-
 RESOURCE = Resource(
     state=(),
     actions=ACTIONS,
@@ -40,7 +35,7 @@ RESOURCE = Resource(
     range_w={DOWN: range_down_w},
     costs=(
         Cost(
-            "curtailed", "kWh", lambda energy: energy.available_wh - energy.generated_wh, cost, "market.feed_in",
+            "curtailed", "kWh", lambda energy: energy.available_wh - energy.generated_wh, "market.feed_in",
             "output that an order or a cut of last resort took; its price is the sale that is lost", settled=True,
         ),
     ),

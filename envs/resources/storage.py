@@ -106,11 +106,6 @@ def range_beside_plan_w(way, plan_w, row, periods, i, charge_wh, capacity_wh, ra
     return max(reach, 0.0)
 
 
-def cost(cycled_wh, degradation_price):
-    """Wear of what was charged and discharged, in thousandths of micro-currency."""
-    return cycled_wh * degradation_price
-
-
 RESOURCE = Resource(
     state=("charge_wh",),
     actions=ACTIONS,
@@ -118,7 +113,7 @@ RESOURCE = Resource(
     range_w={UP: range_w, DOWN: range_w},
     costs=(
         Cost(
-            "cycled", "kWh", lambda energy: energy.cycled_wh, cost, "sites.degradation_price",
+            "cycled", "kWh", lambda energy: energy.cycled_wh, "sites.degradation_price",
             "energy that batteries took in and gave, which wears them",
         ),
     ),

@@ -129,11 +129,6 @@ def range_w(houses, i, way, periods, row, warmth_k, shift):
     return max(min(least, reach), 0.0)
 
 
-def cost(outside_mkh, discomfort_price):
-    """Discomfort of mK·h outside the comfort band, in thousandths of micro-currency."""
-    return outside_mkh * discomfort_price
-
-
 RESOURCE = Resource(
     state=("warmth_k",),
     actions=ACTIONS,
@@ -141,7 +136,7 @@ RESOURCE = Resource(
     range_w={UP: range_w, DOWN: range_w},
     costs=(
         Cost(
-            "outside_comfort_band", "K·h", lambda energy: energy.outside_mkh, cost, "heat_pump.discomfort_price",
+            "outside_comfort_band", "K·h", lambda energy: energy.outside_mkh, "heat_pump.discomfort_price",
             "indoor temperature beyond the comfort band, of all buildings",
         ),
     ),

@@ -176,11 +176,6 @@ def feed_range_w(fleet, i, periods, need_wh, power_w, left):
     return max(min(fleet.discharge_w[i], (spare - last) * loss, stored), 0.0)
 
 
-def cost(lacking_wh, missing_price):
-    """What a driver loses by energy missing at departure, in thousandths of micro-currency."""
-    return lacking_wh * missing_price
-
-
 def wear_cost(fed_wh, degradation_price):
     """Wear of what was fed into the grid and is charged again, in thousandths of micro-currency."""
     return 2 * fed_wh * degradation_price
@@ -193,12 +188,12 @@ RESOURCE = Resource(
     range_w={UP: range_w, DOWN: range_w},
     costs=(
         Cost(
-            "missing_at_departure", "kWh", lambda energy: energy.missing_wh, cost, "vehicle.missing_price",
+            "missing_at_departure", "kWh", lambda energy: energy.missing_wh, "vehicle.missing_price",
             "energy that drivers miss when they leave",
         ),
         Cost(
-            "fed_in", "kWh", lambda energy: energy.fed_wh, wear_cost, "sites.degradation_price",
-            "energy that vehicles fed into the grid; it wears their batteries on the way out and back in",
+            "fed_in", "kWh", lambda energy: energy.fed_wh, "sites.degradation_price",
+            "energy that vehicles fed into the grid; it wears their batteries on the way out and back in", of=wear_cost,
         ),
     ),
 )  # fmt: skip

@@ -50,3 +50,15 @@ def periods(core: Core, choose: Chooser) -> Iterator[Trace]:
 def episode(core: Core, choose: Chooser, seeds=(0,)) -> list[Trace]:
     core.reset(np.array(seeds, np.uint64))
     return list(periods(core, choose))
+
+
+def assert_each_as_alone(config: Any, settings: dict, cycles: int, seeds: tuple[int, ...], field: str) -> list[Trace]:
+    """Worlds in a batch have the ledger heads, and a field of the state, of each of them alone; the batch's traces."""
+    batch = core_of(config, settings, cycles)
+    traces = episode(batch, by_rules(batch), seeds)
+    for b, seed in enumerate(seeds):
+        single = core_of(config, settings, cycles)
+        episode(single, by_rules(single), (seed,))
+        assert single.recorder.heads[0] == batch.recorder.heads[b]
+        assert np.array_equal(getattr(single.state, field)[0], getattr(batch.state, field)[b])
+    return traces

@@ -15,7 +15,7 @@ from envs.settings import load_scenario
 from envs.sights import observation_tables
 from envs.types import HOURS, LIVED, UP
 from ledger.__main__ import main
-from tests.envs.play import OFF, by_rules, core_of, episode, periods
+from tests.envs.play import OFF, assert_each_as_alone, by_rules, core_of, episode, periods
 from tests.envs.test_appliances import fleet_of
 from tests.envs.test_period import check_period
 
@@ -101,14 +101,8 @@ def test_feeding_can_be_seen_and_costs_no_column_elsewhere():
 
 def test_a_night_of_feeding_in_a_batch_is_that_night_alone():
     keeps = {**CHANGES, "ledger": {"mode": "hashes"}}
-    batch = core_of(NAME, keeps, 9)
-    traces = episode(batch, by_rules(batch), (10, 11))
+    traces = assert_each_as_alone(NAME, keeps, 9, (10, 11), "need_wh")
     assert sum(t.energy.fed_wh.sum() for t in traces) > 100
-    for b in range(2):
-        single = core_of(NAME, keeps, 9)
-        episode(single, by_rules(single), (10 + b,))
-        assert single.recorder.heads[0] == batch.recorder.heads[b]
-        assert np.array_equal(single.state.need_wh[0], batch.state.need_wh[b])
 
 
 def test_a_night_of_feeding_is_recorded_and_audits(tmp_path, capsys):

@@ -22,7 +22,7 @@ from evaluation.report import _facts
 from evaluation.study import Part
 from ledger.__main__ import main
 from ledger.audit import Impossible
-from tests.envs.play import OFF, at_random, by_rules, core_of, episode, periods
+from tests.envs.play import OFF, assert_each_as_alone, at_random, by_rules, core_of, episode, periods
 from tests.envs.test_period import check_period
 
 NET, NAME = "simbench:1-LV-semiurb4--2-sw", "semiurb_spring"
@@ -199,13 +199,7 @@ def test_a_planned_world_in_a_batch_is_that_world_alone():
     keeps = {"ledger": {"mode": "hashes"}, "upper_orders": [
         {"start_period": 2, "periods": 4, "direction": "up", "power_kw": 15.0, "price": 400_000}
     ]}  # fmt: skip
-    batch = core_of(NAME, keeps, 8)
-    episode(batch, by_rules(batch), (10, 11))
-    for b in range(2):
-        single = core_of(NAME, keeps, 8)
-        episode(single, by_rules(single), (10 + b,))
-        assert single.recorder.heads[0] == batch.recorder.heads[b]
-        assert np.array_equal(single.state.charge_wh[0], batch.state.charge_wh[b])
+    assert_each_as_alone(NAME, keeps, 8, (10, 11), "charge_wh")
 
 
 def test_a_day_of_planned_storages_is_recorded_and_audits(tmp_path, capsys):

@@ -11,7 +11,6 @@ import pytest
 
 from envs.config import SettingsError
 from envs.grid.cache import cache_folder
-from envs.grid.equipment import text
 from envs.grid.feeder import GridError, load_feeder
 from envs.grid.messages import exchange
 from envs.grid.newton import Mesh, NewtonFlow, load_mesh
@@ -19,7 +18,7 @@ from envs.grid.profiles import load_profiles
 from envs.grid.sources import build_net, find_source
 from envs.grid.sweep import PowerFlow
 from envs.world import build_world
-from tests.grid.conftest import CASE33, RURAL, SEMIURBAN, TINY, injections, loading_of_limit
+from tests.grid.conftest import CASE33, RURAL, SEMIURBAN, TINY, assert_agrees, injections
 
 SHIPPED = [TINY, "case:six_node", RURAL, SEMIURBAN, CASE33, "pandapower:create_kerber_dorfnetz"]
 
@@ -54,22 +53,7 @@ def solved_by_pandapower(net: Any) -> Any:
 
 
 def assert_agrees_with_pandapower(mesh: Mesh, net: Any) -> None:
-    flow = NewtonFlow(mesh).solve(*nominal(mesh))
-    assert flow.converged
-    for index in net.bus.index:
-        assert flow.voltage_pu[mesh.bus_of(index)] == pytest.approx(net.res_bus.vm_pu[index], abs=1e-7)
-    loading = dict(zip(mesh.branch_name.tolist(), flow.loading.tolist(), strict=True))
-    losses_mw, compared = 0.0, 0
-    for table in ("line", "trafo"):
-        for index in net[table].index[net[table].in_service]:
-            expected = loading_of_limit(net, table, index)
-            found = loading[text(net[table].name[index], f"{table} {index}")]
-            assert np.isnan(expected) or found == pytest.approx(expected, abs=1e-7)
-            compared += 1
-        losses_mw += float(net[f"res_{table}"].pl_mw.sum())
-    assert compared == len(mesh.branch_name)
-    assert flow.losses_kw == pytest.approx(losses_mw * 1000, abs=1e-4)
-    assert flow.slack_p_kw == pytest.approx(float(net.res_ext_grid.p_mw.sum()) * 1000, abs=1e-4)
+    assert_agrees(mesh, NewtonFlow(mesh).solve(*nominal(mesh)), net, kw=1e-4)
 
 
 @pytest.mark.parametrize("name", SHIPPED)
