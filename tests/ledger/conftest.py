@@ -1,13 +1,17 @@
 """A small network and its chain, shared by the ledger's tests."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from ledger.blocks import Block
+from ledger.blocks import Block, block_digest, rows_root
 from ledger.chain import Chain
 from ledger.check_period import due_periods
+from ledger.encoding import encode
+from ledger.faults import FaultCode, LedgerFault
 from ledger.forgery import signed_anyway
-from ledger.identity import Role
+from ledger.identity import Role, sign
 from ledger.kinds import Kind
 from ledger.params import Params
 from ledger.records import Draft
@@ -123,3 +127,81 @@ def rows_of(path):
 
 def blocks_of(path) -> list[Block]:
     return [Block.from_bytes(data) for _, data in rows_of(path)]
+
+
+def fault_of(chain, drafts):
+    """The fault that a block of these drafts meets."""
+    with pytest.raises(LedgerFault) as caught:
+        chain.seal(drafts)
+    return caught.value.fault
+
+
+def rebuilt(chain, block, submissions=None, **header) -> Block:
+    """The block with other submissions or header values; its producer signs again."""
+    submissions = block.submissions if submissions is None else tuple(submissions)
+    header = block.header._replace(**({"submissions_root": rows_root(submissions)} | header))
+    made = Block(header, encode(tuple(header)), b"", (), submissions, block.records)
+    key = chain.roster.by_address[header.producer].private_key
+    return replace(made, producer_signature=sign(key, block_digest(made.hash)))
+
+
+def reading(sender, period, generated_wh=10):
+    return Draft(Kind.READING, sender, 0, [period, generated_wh, 700, 0])
+
+
+ALL = (("trading", "scored_dpos"), ("credit", "pos"))
+
+
+@pytest.fixture
+def make_combined(roster, history):
+    def build(store=None, siblings=ALL, name=b"combined", **settings) -> Chain:
+        params = Params(**({"gamma": 10, "window_periods": 24, "delegates": 3, "siblings": siblings} | settings))
+        return Chain.create(params, roster, history, name=name, store=store)
+
+    return build
+
+
+def credit(roster, height):
+    rows = [[roster.members[FIRST].address, 900_000 - height, 800_000]]
+    joining = Draft(Kind.REGISTRATION, FIRST, 0, [height - 1, roster.members[1].address])
+    return [joining, Draft(Kind.CREDIT, ENO, 0, [height - 2, rows])][: min(height, 2)]
+
+
+def height_drafts(roster, height):
+    event = event_drafts(roster, height - 2) if 2 <= height <= 4 else []
+    return [*event, *period_drafts(roster, height), *credit(roster, height)]
+
+
+def grown(chain, heights, alter=None):
+    for height in range(chain.height + 1, chain.height + heights + 1):
+        drafts = height_drafts(chain.roster, height)
+        chain.seal_height(drafts if alter is None else alter(height, drafts))
+    return chain
+
+
+def stored(path, build, heights=6, alter=None, **settings):
+    with Store.create(path) as store:
+        chain = grown(build(store=store, **settings), heights, alter)
+        chain.close(ENO, height_drafts(chain.roster, heights + 1))
+    return chain
+
+
+@pytest.fixture(scope="module")
+def signed_rows(tmp_path_factory, roster, history):
+    """The rows of a closed ledger with a signature a sender and period."""
+
+    def build(store):
+        params = Params(gamma=10, window_periods=24, delegates=3, siblings=ALL)
+        return Chain.create(params, roster, history, store=store)
+
+    path = tmp_path_factory.mktemp("signed") / "signed.sqlite"
+    stored(path, build, heights=3)
+    return rows_of(path)
+
+
+def refused(chain, drafts) -> FaultCode:
+    """The code of that fault; the chain stays where it was."""
+    before = chain.head
+    code = fault_of(chain, drafts).code
+    assert chain.head == before
+    return code
