@@ -10,7 +10,7 @@ from ledger.identity import sign
 from ledger.merkle import EMPTY_ROOT
 from ledger.proposal import assemble
 
-from .test_combined import ALL, grown, height_drafts
+from .conftest import ALL, grown, height_drafts
 
 
 @pytest.fixture
